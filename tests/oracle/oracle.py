@@ -1,0 +1,375 @@
+#!/usr/bin/env python3
+"""The oracle: bars computed slowly and plainly, to compare the product's with.
+
+It needs Python 3.11's standard library and nothing else. It shares no code, schema or table with the product: what it
+knows is written down in DESIGN.md, sections 2 to 4 and 9, and in the ten bars computed by hand in `hand/`.
+
+    python3 tests/oracle/oracle.py FILE... --intervals 1s,1m,5m [--from-ledger] > bars.csv
+
+FILE is a recording (CSV with the header `symbol,price,volume,trade_timestamp_ms,conditions`) or Finnhub frames as JSON
+lines, each plain or gzipped; with --from-ledger it is what `tapeline simulate --ledger` wrote, one JSON line per frame
+sent. The rules, in the order in which they are applied:
+
+1. Every element (CSV row, or member of `data` in a frame of type `trade`) is a trade or a reject with a reason. A reject
+   never touches its neighbours. A frame that is not JSON is rejected whole.
+2. Price is rounded half to even to 10 decimals and volume to 8; then the price must be positive and the volume not
+   negative, and both must survive the way to the nearest IEEE 754 double and back to the shortest text.
+3. A trade's identity is its connection and its place on it (in a recording: its row). The order of trades is by
+   (event time, identity); the order in which they arrive has no meaning.
+4. A trade of volume 0 is a price update. Open, high, low and close come from the window's trades; when it has none, from
+   its price updates. Sums are exact; a sum of 10^20 or more (10^38 units of 10^-18) does not fit and is null.
+5. A window is [start, start + interval) in UTC; a window without trade or update has no bar.
+
+What it does not know: the day of a stock (regular session) and of forex (17:00 New York). `1d` is the UTC day, which is
+right for crypto.
+"""
+
+import argparse
+import collections
+import csv
+import decimal
+import functools
+import gzip
+import itertools
+import json
+import re
+import sys
+import time
+from decimal import Decimal
+
+HEADER = "symbol,interval_ms,start_ms,open,high,low,close,volume,notional,count,price_update_count,priced_by".split(",")
+
+INTERVALS_MS = {
+    "1s": 1_000,
+    "5s": 5_000,
+    "15s": 15_000,
+    "1m": 60_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "4h": 14_400_000,
+    "1d": 86_400_000,
+}
+
+PRICE_DECIMALS = 10
+VOLUME_DECIMALS = 8
+SUM_LIMIT = Decimal(10) ** 20
+FUTURE_BOUND_MS = 60_000
+
+# All arithmetic happens in this context: it has room for every sum and refuses to lose a digit.
+EXACT = decimal.Context(prec=1000, Emin=-10_000, Emax=10_000, traps=[decimal.Inexact, decimal.InvalidOperation])
+# The one place that rounds: a number with more decimals than its kind may have.
+ROUNDING = decimal.Context(prec=1000, Emin=-10_000, Emax=10_000, rounding=decimal.ROUND_HALF_EVEN,
+                           traps=[decimal.InvalidOperation])
+
+NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.ASCII)
+INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+
+# In the order that matters: trades sort by event time, then by identity (connection, place on it).
+Trade = collections.namedtuple("Trade", "event_time connection place price volume")
+
+
+class Reject(Exception):
+    """An element that is not a trade; its text is the reason."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Numbers
+
+
+@functools.lru_cache(maxsize=200_000)
+def price_of(text):
+    price = number(text, PRICE_DECIMALS, "price")
+    if price <= 0:
+        raise Reject("price not positive")
+    return price
+
+
+@functools.lru_cache(maxsize=200_000)
+def volume_of(text):
+    volume = number(text, VOLUME_DECIMALS, "volume")
+    if volume < 0:
+        raise Reject("volume negative")
+    return volume
+
+
+def number(text, decimals, what):
+    if not NUMBER.fullmatch(text):
+        raise Reject(f"{what} not a number")
+    value = EXACT.create_decimal(text)
+    if -value.as_tuple().exponent > decimals:
+        value = value.quantize(Decimal(1).scaleb(-decimals), context=ROUNDING)
+    if Decimal(repr(float(value))) != value:
+        raise Reject(f"{what} has more digits than a double keeps")
+    return value
+
+
+def plain(value):
+    """Exact decimal text: no exponent, no trailing zeros, no minus before zero; empty for null."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "0"
+    return format(value.normalize(EXACT), "f")
+
+
+def exact_sum(values):
+    total = functools.reduce(EXACT.add, values, Decimal(0))
+    return total if total.copy_abs() < SUM_LIMIT else None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Elements
+
+
+def check_symbol(symbol):
+    if not isinstance(symbol, str):
+        raise Reject("symbol not a string")
+    if symbol == "":
+        raise Reject("symbol empty")
+    if any("\ud800" <= character <= "\udfff" for character in symbol):
+        raise Reject("symbol not UTF-8")
+    return symbol
+
+
+def check_event_time(milliseconds, latest_ms):
+    if milliseconds < 0:
+        raise Reject("event time before 1970")
+    if milliseconds > latest_ms:
+        raise Reject("event time in the future")
+    return milliseconds
+
+
+def trade_of_row(row, columns, connection, place, latest_ms):
+    if len(row) != len(columns):
+        raise Reject("row has a wrong number of fields")
+    field = dict(zip(columns, row))
+    symbol = check_symbol(field["symbol"])
+    price = price_of(field["price"])
+    volume = volume_of(field["volume"])
+    if not INTEGER.fullmatch(field["trade_timestamp_ms"]):
+        raise Reject("event time not an integer")
+    event_time = check_event_time(int(field["trade_timestamp_ms"]), latest_ms)
+    return symbol, Trade(event_time, connection, place, price, volume)
+
+
+class NumberText(str):
+    """A JSON number, kept as the text that stood in the frame."""
+
+
+def trade_of_element(element, connection, place, latest_ms):
+    if not isinstance(element, dict):
+        raise Reject("element not an object")
+    for name in ("s", "p", "t", "v"):
+        if name not in element:
+            raise Reject(f"field {name} missing")
+    symbol = check_symbol(element["s"])
+    for name in ("p", "t", "v"):
+        if not isinstance(element[name], NumberText):
+            raise Reject(f"field {name} not a number")
+    conditions = element.get("c")
+    if conditions is not None:
+        if not isinstance(conditions, list) or any(type(code) is not str for code in conditions):
+            raise Reject("field c not a list of strings")
+    price = price_of(str(element["p"]))
+    volume = volume_of(str(element["v"]))
+    if not INTEGER.fullmatch(element["t"]):
+        raise Reject("event time not an integer")
+    event_time = check_event_time(int(element["t"]), latest_ms)
+    return symbol, Trade(event_time, connection, place, price, volume)
+
+
+def elements_of_frame(text):
+    """The members of `data` of a trade frame; none for a frame of another type."""
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        frame = json.loads(text, parse_int=NumberText, parse_float=NumberText, parse_constant=refuse)
+    except ValueError as problem:
+        raise Reject("frame not JSON") from problem
+    if not isinstance(frame, dict):
+        raise Reject("frame not an object")
+    if frame.get("type") != "trade":
+        return []
+    if not isinstance(frame.get("data"), list):
+        raise Reject("frame without data")
+    return frame["data"]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Inputs
+
+
+class Tape:
+    """Everything read: the trades of each symbol, and how many elements were refused and why."""
+
+    def __init__(self):
+        self.trades = collections.defaultdict(list)
+        self.accepted = 0
+        self.rejected = collections.Counter()
+
+    def take(self, make, *arguments):
+        try:
+            symbol, trade = make(*arguments)
+        except Reject as reason:
+            self.rejected[str(reason)] += 1
+            return
+        self.trades[symbol].append(trade)
+        self.accepted += 1
+
+    def take_frame(self, text, connection, places, latest_ms):
+        try:
+            elements = elements_of_frame(text)
+        except Reject as reason:
+            self.rejected[str(reason)] += 1
+            return
+        for element in elements:
+            self.take(trade_of_element, element, connection, next(places), latest_ms)
+
+
+def open_lines(path):
+    """The file's bytes, unpacked when they are gzipped (told by content, not by name)."""
+    with open(path, "rb") as file:
+        gzipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if gzipped else open(path, "rb")
+
+
+def is_frames(path):
+    with open_lines(path) as file:
+        return file.readline().lstrip().startswith(b"{")
+
+
+def read_recording(tape, path, latest_ms):
+    with open_lines(path) as file:
+        # Bytes that are not UTF-8 become lone surrogates here and are refused with their row.
+        rows = csv.reader(line.decode("utf-8", "surrogateescape") for line in file)
+        columns = next(rows, [])
+        for name in ("symbol", "price", "volume", "trade_timestamp_ms"):
+            if name not in columns:
+                sys.exit(f"oracle: {path} has no column {name}; it is no recording")
+        for ordinal, row in enumerate(rows, start=1):
+            if row:
+                tape.take(trade_of_row, row, columns, 0, ordinal, latest_ms)
+
+
+def read_frames(tape, path, latest_ms):
+    places = itertools.count(1)
+    with open_lines(path) as file:
+        for line in file:
+            if line.strip():
+                tape.take_frame(line, 0, places, latest_ms)
+
+
+def read_ledger(tape, path, future_bound_ms):
+    """Frames of one connection stand in the order sent; those of several connections may be mixed."""
+    places = collections.defaultdict(lambda: itertools.count(1))
+    with open_lines(path) as file:
+        for line in file:
+            sent = json.loads(line)
+            if "bytes" not in sent:
+                continue
+            connection = sent["connection"]
+            latest_ms = sent["sent_us"] // 1000 + future_bound_ms
+            tape.take_frame(sent["bytes"], connection, places[connection], latest_ms)
+
+
+def read_all(paths, from_ledger, now_ms, future_bound_ms):
+    tape = Tape()
+    owner = {}
+    for path in paths:
+        before = {symbol: len(trades) for symbol, trades in tape.trades.items()}
+        if from_ledger:
+            read_ledger(tape, path, future_bound_ms)
+        elif is_frames(path):
+            read_frames(tape, path, now_ms + future_bound_ms)
+        else:
+            read_recording(tape, path, now_ms + future_bound_ms)
+        for symbol, trades in tape.trades.items():
+            if len(trades) == before.get(symbol, 0):
+                continue
+            # Which of two recordings comes first is decided by their digests, which the oracle does not compute.
+            if owner.setdefault(symbol, path) != path:
+                sys.exit(f"oracle: {symbol} is in {owner[symbol]} and in {path}; give such recordings one at a time")
+    return tape
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Bars
+
+
+def bar_of(symbol, interval_ms, start_ms, members):
+    """One row of the export; `members` are the window's trades in (event time, identity) order."""
+    trades = [member for member in members if member.volume != 0]
+    updates = [member for member in members if member.volume == 0]
+    priced = trades or updates
+    prices = [member.price for member in priced]
+    volume = exact_sum(trade.volume for trade in trades)
+    notional = exact_sum(EXACT.multiply(trade.price, trade.volume) for trade in trades)
+    return [
+        symbol,
+        interval_ms,
+        start_ms,
+        plain(prices[0]),
+        plain(max(prices)),
+        plain(min(prices)),
+        plain(prices[-1]),
+        plain(volume),
+        plain(notional),
+        len(trades),
+        len(updates),
+        "trades" if trades else "updates",
+    ]
+
+
+def bars_of(tape, intervals_ms):
+    for symbol in sorted(tape.trades, key=lambda name: name.encode("utf-8")):
+        trades = tape.trades[symbol]
+        trades.sort()
+        for interval_ms in sorted(intervals_ms):
+            for window, members in itertools.groupby(trades, key=lambda trade: trade.event_time // interval_ms):
+                yield bar_of(symbol, interval_ms, window * interval_ms, list(members))
+
+
+def write_bars(bars, output):
+    writer = csv.writer(output, lineterminator="\n")
+    writer.writerow(HEADER)
+    writer.writerows(bars)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def parse_intervals(text):
+    names = text.split(",")
+    unknown = [name for name in names if name not in INTERVALS_MS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown interval {unknown[0]}; known: {', '.join(INTERVALS_MS)}")
+    return sorted({INTERVALS_MS[name] for name in names})
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--intervals", type=parse_intervals, default="1s,1m,5m", help="comma-separated (default 1s,1m,5m)")
+    parser.add_argument("--from-ledger", action="store_true", help="the files are ledgers of the simulator")
+    parser.add_argument("--now-ms", type=int, default=time.time_ns() // 1_000_000, help="the wall clock, for recordings")
+    parser.add_argument("--future-bound-ms", type=int, default=FUTURE_BOUND_MS, help="how far ahead a time may lie")
+    parser.add_argument("--output", help="write here instead of standard output")
+    parser.add_argument("--summary", action="store_true", help="one JSON line on standard error: accepted, rejected")
+    options = parser.parse_args(arguments)
+
+    tape = read_all(options.files, options.from_ledger, options.now_ms, options.future_bound_ms)
+    # csv writes a str as it is; the bytes must be UTF-8 and LF whatever the machine's locale says.
+    path = options.output if options.output else sys.stdout.fileno()
+    with open(path, "w", encoding="utf-8", newline="", closefd=options.output is not None) as output:
+        write_bars(bars_of(tape, options.intervals), output)
+    if options.summary:
+        json.dump({"accepted": tape.accepted, "rejected": dict(sorted(tape.rejected.items()))}, sys.stderr)
+        sys.stderr.write("\n")
+
+
+if __name__ == "__main__":
+    main()
