@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "log/log.h"
+#include "model/bar.h"
+#include "model/control.h"
+#include "store/store.h"
+
+/// Bars from the log. The engine's only input is decoded log bytes: it reads no clock, no random
+/// number, no environment; whatever changes content is a record.
+namespace tapeline::engine {
+
+/// How memory is used; never what comes out (law 3).
+struct Options {
+  int64_t cache_bytes_max = 16 << 20;  ///< Final bars kept in memory for cheap revision. 0: none.
+};
+
+/// What changed since the last call of `take_changes`; for screens and counters.
+struct Changes {
+  std::vector<model::Bar> bars;      ///< Their newest form, each key once, in order of key.
+  std::vector<model::Trade> trades;  ///< The newest ones, at most `Engine::kTapeMax`, log order.
+  std::vector<model::Control> controls;  ///< Other than ticks.
+  Position position;                     ///< Everything up to here is applied.
+};
+
+/// Totals since the engine was made; each grows only.
+struct Counters {
+  int64_t records = 0;
+  int64_t trades = 0;  ///< Merged, price updates excluded.
+  int64_t price_updates = 0;
+  int64_t duplicates = 0;  ///< Dropped: their id is not greater than the highest of its source.
+  int64_t fenced = 0;      ///< Dropped: of an epoch older than the source's newest.
+  int64_t late = 0;        ///< Records that revised at least one final bar.
+  int64_t bars_finalized = 0;
+  int64_t store_lookups = 0;
+  int64_t undecodable = 0;  ///< Records that are no Entry of ours.
+};
+
+/// One owner thread. Lifetime: `reader` must outlive the engine.
+class Engine {
+ public:
+  static constexpr size_t kTapeMax = 1'000;
+
+  Engine(const Options& options, store::Reader& reader);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Takes up the state of a checkpoint. An error (`corrupt`, `invalid`) leaves the engine empty:
+  /// the caller then starts from the last snapshot in the log or from its beginning.
+  Result<> restore(const store::Checkpoint& checkpoint);
+
+  /// Applies a batch that begins where the last one ended. A store that cannot be read is an
+  /// error; the batch may then be applied again from `position()`.
+  Result<> apply(const log::Batch& batch);
+
+  /// The last applied position.
+  Position position() const;
+
+  /// Bars, gaps and symbols that changed since the last commit, and a checkpoint at position().
+  /// They stay in memory until `committed` says that they are readable through the store.
+  store::Commit prepare_commit();
+
+  /// The commit prepared for `through` is in the store.
+  void committed(Position through);
+
+  /// Bytes of dirty bars: commit when large.
+  size_t dirty_bytes() const;
+
+  /// With `wanted` false (bulk replay) bars and trades are not collected.
+  void collect_changes(bool wanted);
+  Changes take_changes();
+
+  /// One Entry datum holding a Snapshot of the state at position(), for the head of a segment.
+  std::string snapshot_record() const;
+
+  /// The settings in force by the log, as "key=value", sorted.
+  std::vector<std::string> settings() const;
+  /// Highest (epoch, sequence) seen of a source; zeros when unknown. Open epochs are named so that
+  /// a start can close them.
+  struct SourceState {
+    std::string source;
+    int64_t epoch = 0;
+    int64_t sequence = 0;
+    bool open = false;             ///< The epoch was opened and not closed.
+    model::IngestTime last_frame;  ///< Arrival of the newest record of it.
+    bool ended = false;            ///< A recording that was read to its end.
+  };
+  std::vector<SourceState> sources() const;
+
+  const Counters& counters() const;
+  size_t memory_bytes() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tapeline::engine

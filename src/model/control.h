@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "model/trade.h"
+
+namespace tapeline::model {
+
+/// What else happened, as a record in the log.
+enum class ControlKind {
+  epoch_opened,  ///< A connection of `source` was made: `epoch` is its number. `detail`: clock
+                 ///< ("wall" | "feed").
+  epoch_closed,  ///< It ended. `detail`: why.
+  subscribed,    ///< `symbol` was asked for on `epoch` (the feed does not acknowledge).
+  unsubscribed,  ///< `symbol` is no longer wanted.
+  refused,       ///< The feed refused `symbol`. `detail`: its words.
+  tick,  ///< Once a second: `to` is the source's clock, `from` the last frame's arrival, `lag_ms`
+         ///< its lag.
+  gap,   ///< [from, to) of `source` (of `symbol`, if given) cannot be complete. `detail`: a
+         ///< GapCause.
+  setting,          ///< A setting that changes content. `symbol` unused; `detail`: "key=value".
+  recording_ended,  ///< The recording `source` is read to its end: its bars are final.
+  clock_stepped,    ///< The wall clock was set: `from` before, `to` after.
+  retention_cut,    ///< Records before `to` (ingest time) were removed from the log.
+};
+
+std::string_view to_string(ControlKind kind);
+std::optional<ControlKind> control_kind(std::string_view name);
+
+enum class GapCause {
+  disconnect,
+  crash,
+  shutdown,
+  refused,
+  frozen,
+  overload,
+  corruption,
+  retention
+};
+
+std::string_view to_string(GapCause cause);
+std::optional<GapCause> gap_cause(std::string_view name);
+
+struct Control {
+  ControlKind kind = ControlKind::tick;
+  std::string source;
+  int64_t epoch = 0;
+  IngestTime ingest_time;
+  std::optional<std::string> symbol;
+  std::optional<IngestTime> from;
+  std::optional<IngestTime> to;
+  std::optional<int64_t> lag_ms;
+  std::string detail;
+};
+
+}  // namespace tapeline::model

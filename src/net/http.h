@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tapeline::net {
+
+/// Header names are kept in lower case.
+using Headers = std::vector<std::pair<std::string, std::string>>;
+const std::string* find_header(const Headers& headers, std::string_view lower_case_name);
+
+struct Request {
+  std::string method;  ///< "GET"
+  std::string path;    ///< Percent-decoded, without query: "/api/v1/bars".
+  std::vector<std::pair<std::string, std::string>> query;  ///< Decoded, in order.
+  Headers headers;
+  std::string body;
+  std::string peer;  ///< "127.0.0.1:50122"
+
+  const std::string* query_value(std::string_view name) const;
+};
+
+struct Response {
+  int status = 200;
+  Headers headers;
+  std::string content_type;
+  std::shared_ptr<const std::string> body;  ///< May be shared with other responses. May be null.
+};
+
+Response text_response(int status, std::string_view content_type, std::string body);
+
+/// Percent-encodes everything but unreserved characters (RFC 3986).
+std::string percent_encode(std::string_view text);
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
+
+/// A parsed http, https, ws or wss address.
+struct Url {
+  bool tls = false;
+  std::string host;
+  uint16_t port = 0;
+  std::string target;  ///< Path and query, "/" at least.
+};
+std::optional<Url> parse_url(std::string_view text);
+
+}  // namespace tapeline::net

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/position.h"
+#include "base/result.h"
+#include "model/bar.h"
+
+/// Where bars, gaps, symbols and checkpoints are kept and asked for. Every implementation passes
+/// tests/contract/store_contract.h.
+namespace tapeline::store {
+
+/// A bar with what is needed to merge further records into it. `state` is the engine's, opaque
+/// here (a partial per session).
+struct BarRow {
+  model::Bar bar;
+  std::string state;
+};
+
+/// A symbol that was subscribed or seen.
+struct SymbolRow {
+  std::string symbol;
+  std::string venue_class;  ///< "stock", "crypto", "forex", "other".
+  std::string state;        ///< "subscribed", "refused", "unsubscribed", "seen".
+  std::string detail;       ///< The feed's words on refusal.
+  model::IngestTime since;
+  Position position;  ///< Of the record that said so; a greater one wins.
+};
+
+/// A position such that everything before and at it is in the store, and the engine's state there
+/// (opaque, versioned and checksummed by its writer).
+struct Checkpoint {
+  Position position;
+  std::string state;
+};
+
+/// What is written together or not at all. Upserts: a row replaces one with a smaller position
+/// (`through`, gap and symbol positions), never one with a greater.
+struct Commit {
+  std::vector<BarRow> bars;
+  std::vector<model::Gap> gaps;
+  std::vector<SymbolRow> symbols;
+  std::optional<Checkpoint> checkpoint;
+};
+
+/// One owner thread.
+class Writer {
+ public:
+  virtual ~Writer() = default;
+  virtual Result<> write(const Commit& commit) = 0;
+};
+
+struct BarQuery {
+  std::string symbol;  ///< Empty: every symbol.
+  std::optional<model::Interval> interval;
+  model::Basis basis = model::Basis::all;
+  model::EventTime from = model::EventTime::min();  ///< start >= from
+  model::EventTime to = model::EventTime::max();    ///< start < to
+  size_t limit = 0;  ///< 0: no limit. With `newest_first`, the newest ones; order stays ascending.
+  bool newest_first = false;
+};
+
+/// Reads what is committed. One owner thread each; make one per thread.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+
+  /// The row of one bar, for merging; nothing when there is none.
+  virtual Result<std::optional<BarRow>> row(const model::BarKey& key) = 0;
+
+  /// Rows whose window overlaps [from, to), of one symbol, all intervals; for rewriting
+  /// certificates.
+  virtual Result<std::vector<BarRow>> rows_overlapping(const std::string& symbol,
+                                                       model::EventTime from,
+                                                       model::EventTime to) = 0;
+
+  /// Bars in order of symbol bytes, interval, start, one after the other; `each` returns false
+  /// to stop early.
+  virtual Result<> bars(const BarQuery& query,
+                        const std::function<bool(const model::Bar&)>& each) = 0;
+
+  /// Oldest first; `symbol` empty: all. Gaps of a whole source are included for every symbol.
+  virtual Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
+                                               model::IngestTime to, size_t limit) = 0;
+
+  virtual Result<std::vector<SymbolRow>> symbols() = 0;
+  virtual Result<std::optional<Checkpoint>> checkpoint() = 0;
+};
+
+/// Thread-safe.
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Result<std::unique_ptr<Writer>> open_writer() = 0;
+  virtual Result<std::unique_ptr<Reader>> open_reader() = 0;
+  virtual uint64_t bytes() const = 0;  ///< On disk, or in memory.
+};
+
+}  // namespace tapeline::store
