@@ -13,7 +13,8 @@ sent. The rules, in the order in which they are applied:
 1. Every element (CSV row, or member of `data` in a frame of type `trade`) is a trade or a reject with a reason. A reject
    never touches its neighbours. A frame that is not JSON is rejected whole.
 2. Price is rounded half to even to 10 decimals and volume to 8; then the price must be positive and the volume not
-   negative, and both must survive the way to the nearest IEEE 754 double and back to the shortest text.
+   negative. The digits of each must fit a signed 64-bit integer, and each must survive the way to the nearest IEEE 754
+   double and back to the shortest text.
 3. A trade's identity is its connection and its place on it (in a recording: its row). The order of trades is by
    (event time, identity); the order in which they arrive has no meaning.
 4. A trade of volume 0 is a price update. Open, high, low and close come from the window's trades; when it has none, from
@@ -54,6 +55,7 @@ INTERVALS_MS = {
 
 PRICE_DECIMALS = 10
 VOLUME_DECIMALS = 8
+UNSCALED_LIMIT = 2**63
 SUM_LIMIT = Decimal(10) ** 20
 FUTURE_BOUND_MS = 60_000
 
@@ -100,9 +102,17 @@ def number(text, decimals, what):
     value = EXACT.create_decimal(text)
     if -value.as_tuple().exponent > decimals:
         value = value.quantize(Decimal(1).scaleb(-decimals), context=ROUNDING)
+    if unscaled(value).copy_abs() >= UNSCALED_LIMIT:
+        raise Reject(f"{what} out of range")
     if Decimal(repr(float(value))) != value:
         raise Reject(f"{what} has more digits than a double keeps")
     return value
+
+
+def unscaled(value):
+    """The digits as a whole number: 12.5 is 125, 1200 is 1200."""
+    value = value.normalize(EXACT)
+    return value if value.as_tuple().exponent >= 0 else value.scaleb(-value.as_tuple().exponent, context=EXACT)
 
 
 def plain(value):

@@ -1,0 +1,220 @@
+"""A small vocabulary for tests that drive the `tapeline` binary from outside.
+
+    tapeline.run("export", "bars", ...)      runs to its end: .code, .stdout, .stderr
+    tapeline.start("run", ...)               runs beside the test: .wait_for(text), .kill(), .terminate(), .wait()
+
+Each test has a folder of its own for everything the program writes; nothing of the user's environment reaches it.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+ROOT = TESTS.parent
+BUILDS = ("dev", "release")
+DEADLINE_S = 120
+
+LISTENING = re.compile(r"tapeline: listening on (http://[0-9.:a-z\[\]]+)")
+SIMULATING = re.compile(r"tapeline: simulating on (wss?://[0-9.:a-z\[\]]+)")
+
+
+def find_binary():
+    """$TAPELINE_BIN, or the first build found; None when nothing is built."""
+    chosen = os.environ.get("TAPELINE_BIN")
+    if chosen:
+        return pathlib.Path(chosen)
+    built = (ROOT / "build" / preset / "src" / "tapeline" for preset in BUILDS)
+    beside = (ROOT / "build" / preset / "tapeline" for preset in BUILDS)
+    return next((path for path in (*beside, *built) if path.is_file()), None)
+
+
+def clean_environment(folder, extra):
+    """What the program sees: no token, no settings of the user's, every home and cache inside the test's folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TAPELINE_", "FINNHUB_", "XDG_"))}
+    return {**kept, "HOME": str(folder), "TMPDIR": str(folder), "LC_ALL": "C.UTF-8", **extra}
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def wait_until(condition, what, timeout=DEADLINE_S, pause=0.02):
+    """The first true value of `condition`, which is asked again and again; fails with `what` after the timeout."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited {timeout} s in vain: {what() if callable(what) else what}"
+        time.sleep(pause)
+
+
+class Finished:
+    """A process that has ended."""
+
+    def __init__(self, command, code, stdout, stderr):
+        self.command, self.code, self.stdout, self.stderr = command, code, stdout, stderr
+
+    def __str__(self):
+        return f"{' '.join(self.command)}\nexit code {self.code}\n{self.stdout[-2000:]}\n{self.stderr[-4000:]}"
+
+
+class Process:
+    """A process beside the test; its output goes to files, so that it never waits for us to read it."""
+
+    def __init__(self, command, folder, environment):
+        self.command = [str(part) for part in command]
+        number = len(list(folder.glob("*.stdout")))
+        self.stdout_path = folder / f"{number}.stdout"
+        self.stderr_path = folder / f"{number}.stderr"
+        with open(self.stdout_path, "wb") as out, open(self.stderr_path, "wb") as err:
+            self.popen = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=environment, cwd=folder
+            )
+        self.pid = self.popen.pid
+
+    @property
+    def stdout(self):
+        return self.stdout_path.read_text("utf-8", "replace")
+
+    @property
+    def stderr(self):
+        return self.stderr_path.read_text("utf-8", "replace")
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def wait_for(self, pattern, timeout=DEADLINE_S, where="stdout"):
+        """The match of a regular expression in the output; fails at once when the process ends without it."""
+
+        def look():
+            ended = not self.running()
+            found = re.search(pattern, getattr(self, where))
+            assert found or not ended, f"ended before {pattern!r} appeared\n{self}"
+            return found
+
+        return wait_until(look, lambda: f"{pattern!r} in {where} of\n{self}", timeout)
+
+    def kill(self):
+        """kill -9: the process gets no chance to tidy up."""
+        self._signal(signal.SIGKILL)
+
+    def terminate(self):
+        self._signal(signal.SIGTERM)
+
+    def interrupt(self):
+        self._signal(signal.SIGINT)
+
+    def _signal(self, number):
+        if self.running():
+            self.popen.send_signal(number)
+
+    def wait(self, timeout=DEADLINE_S):
+        try:
+            self.popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout} s\n{self}") from None
+        return Finished(self.command, self.popen.returncode, self.stdout, self.stderr)
+
+    def resident_bytes(self):
+        """What it holds in memory now."""
+        pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_bytes(self):
+        status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
+
+    def __str__(self):
+        code = "running" if self.running() else f"exit code {self.popen.returncode}"
+        return f"{' '.join(self.command)}\n{code}\n{self.stdout[-2000:]}\n{self.stderr[-4000:]}"
+
+
+class Tapeline:
+    """The binary, with a data directory and settings in the environment."""
+
+    def __init__(self, binary, folder, settings=None):
+        self.binary, self.folder = binary, folder
+        self.data = folder / "data"
+        self.output = folder / "output"
+        self.output.mkdir(parents=True, exist_ok=True)
+        self.settings = dict(settings or {})
+        self.processes = []
+
+    def environment(self):
+        return clean_environment(self.folder, self.settings)
+
+    def start(self, *arguments):
+        process = Process([self.binary, *arguments], self.output, self.environment())
+        self.processes.append(process)
+        return process
+
+    def run(self, *arguments, code=0, timeout=DEADLINE_S):
+        """Runs to the end and expects this exit code (None: any)."""
+        done = self.start(*arguments).wait(timeout)
+        assert code is None or done.code == code, str(done)
+        return done
+
+    def stop_all(self):
+        for process in self.processes:
+            process.kill()
+            process.popen.wait()
+
+    # The stable batch form of DESIGN section 9.
+
+    def replay_arguments(self, *files, intervals="1s,1m,5m", speed="max"):
+        return ["replay", *files, "--speed", speed, "--data-dir", self.data, "--intervals", intervals]
+
+    def replay(self, *files, timeout=DEADLINE_S, **options):
+        return self.run(*self.replay_arguments(*files, **options), timeout=timeout)
+
+    def export_bars(self, intervals="1s,1m,5m"):
+        done = self.run("export", "bars", "--data-dir", self.data, "--intervals", intervals, "--format", "csv")
+        return done.stdout
+
+    def export_trades(self):
+        return self.run("export", "trades", "--data-dir", self.data, "--format", "csv").stdout
+
+    # What lies in the data directory, for other programs' eyes.
+
+    def segments(self):
+        return sorted(self.data.rglob("*.avro"))
+
+    def databases(self):
+        return sorted(path for path in self.data.rglob("*") if path.is_file() and is_sqlite(path))
+
+
+def is_sqlite(path):
+    with open(path, "rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
+
+
+def oracle(*files, intervals="1s,1m,5m", ledger=False, folder):
+    """The export that the oracle expects for these files."""
+    output = folder / "oracle.csv"
+    command = [sys.executable, TESTS / "oracle" / "oracle.py", *files, "--intervals", intervals, "--output", output]
+    done = subprocess.run([*command, *(["--from-ledger"] if ledger else [])], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return output.read_text("utf-8")
+
+
+def diagnostics(text):
+    """The JSON lines among what a process wrote to standard error."""
+    events = []
+    for line in text.splitlines():
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(event, dict):
+            events.append(event)
+    return events
