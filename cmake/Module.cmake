@@ -1,9 +1,13 @@
 # tapeline_module(NAME [DEPENDS module...] [LIBRARIES target...])
 #
 # Declares src/NAME as the static library tapeline_NAME: every .cc file below
-# the folder except tests. Files named *_test.cc become the test program
-# tapeline_NAME_test, which ctest runs case by case. tests/architecture checks
-# that includes follow DEPENDS.
+# the folder except tests and main.cc. Files named *_test.cc become the test
+# program tapeline_NAME_test, the ctest entry unit_NAME. tests/architecture
+# checks that includes follow DEPENDS.
+#
+# Headers without a source of their own are compiled alone by the target
+# header_check; of the others, tests/architecture checks that their source
+# includes them first, which proves the same.
 
 add_library(tapeline_flags INTERFACE)
 target_compile_options(
@@ -26,11 +30,36 @@ target_compile_options(
   tapeline_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-restrict
                            -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
                            -Wno-dangling-pointer -Wno-mismatched-new-delete>)
+set(TAPELINE_TEST_TIMEOUT_S 300)
 if(TAPELINE_SANITIZE)
+  set(TAPELINE_TEST_TIMEOUT_S 1200)
   target_compile_options(tapeline_flags INTERFACE -fsanitize=${TAPELINE_SANITIZE}
                                                   -fno-sanitize-recover=all)
+  # Asio and spdlog use fences, which ThreadSanitizer does not model; GCC warns of each.
+  if(TAPELINE_SANITIZE STREQUAL thread AND CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    target_compile_options(tapeline_flags INTERFACE -Wno-tsan)
+  endif()
   target_link_options(tapeline_flags INTERFACE -fsanitize=${TAPELINE_SANITIZE})
 endif()
+
+add_custom_target(header_check)
+
+function(tapeline_header_check name)
+  set(stubs)
+  foreach(header ${ARGN})
+    string(REGEX REPLACE "\\.h$" ".cc" source ${CMAKE_CURRENT_SOURCE_DIR}/${header})
+    if(NOT EXISTS ${source})
+      set(stub ${CMAKE_BINARY_DIR}/header_check/${header}.cc)
+      file(CONFIGURE OUTPUT ${stub} CONTENT "#include \"${header}\"\n")
+      list(APPEND stubs ${stub})
+    endif()
+  endforeach()
+  if(stubs)
+    add_library(tapeline_${name}_headers OBJECT EXCLUDE_FROM_ALL ${stubs})
+    target_link_libraries(tapeline_${name}_headers PRIVATE tapeline_${name} tapeline_flags)
+    add_dependencies(header_check tapeline_${name}_headers)
+  endif()
+endfunction()
 
 function(tapeline_module name)
   cmake_parse_arguments(ARG "" "" "DEPENDS;LIBRARIES" ${ARGN})
@@ -68,6 +97,11 @@ function(tapeline_module name)
     target_compile_definitions(tapeline_${name}_test
                                PRIVATE TAPELINE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME unit_${name} COMMAND tapeline_${name}_test --gtest_brief=1)
-    set_tests_properties(unit_${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(
+      unit_${name} PROPERTIES TIMEOUT ${TAPELINE_TEST_TIMEOUT_S} ENVIRONMENT
+                              GTEST_OUTPUT=xml:${CMAKE_BINARY_DIR}/reports/unit_${name}.xml)
   endif()
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
+       ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.h)
+  tapeline_header_check(${name} ${headers})
 endfunction()

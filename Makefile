@@ -1,0 +1,112 @@
+# What can be done with this checkout; `make` alone lists it. Each build is one preset of
+# CMakePresets.json, and .ci/run calls these same targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+JOBS ?= $(shell nproc)
+ARGS ?=
+PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
+
+# Runs a command and shows what it said only when it fails.
+quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
+
+.PHONY: help
+help: ## List these targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
+	  awk -F'\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: ## Install what is missing, build, and start: live Finnhub with FINNHUB_API_TOKEN, else a simulated market (ARGS=... go to `tapeline run`)
+	@scripts/setup run
+	@$(MAKE) build/release/build.ninja
+	@ninja -C build/release -j $(JOBS) tapeline
+	@exec build/release/tapeline run $(ARGS)
+
+.PHONY: build
+build: ## Build the release program, build/release/tapeline
+	@scripts/setup run
+	@$(MAKE) build/release/build.ninja
+	@ninja -C build/release -j $(JOBS) tapeline
+
+.PHONY: test
+test: ## Everything that needs no service: unit, property, contract, engine, black-box and browser tests, structure, formatting
+	@scripts/setup test
+	@$(MAKE) build/dev/build.ninja
+	@ninja -C build/dev -j $(JOBS) all header_check
+	@$(MAKE) lint
+	@scripts/test dev
+
+.PHONY: test-services
+test-services: ## Tests against real servers (Kafka, Cassandra); there are none yet
+	@echo 'test-services: no test needs a service yet; nothing was run'
+
+.PHONY: asan
+asan: ## Unit and black-box tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@scripts/setup test
+	@$(MAKE) build/asan/build.ninja
+	@ninja -C build/asan -j $(JOBS)
+	@scripts/test asan
+
+.PHONY: tsan
+tsan: ## Unit and black-box tests under ThreadSanitizer
+	@scripts/setup test
+	@$(MAKE) build/tsan/build.ninja
+	@ninja -C build/tsan -j $(JOBS)
+	@scripts/test tsan
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) seconds, starting from its corpus
+	@scripts/setup all
+	@$(MAKE) build/fuzz/build.ninja
+	@ninja -C build/fuzz -j $(JOBS) fuzzers
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: bench
+bench: ## Build the benchmarks in build/bench and run them
+	@scripts/setup all
+	@$(MAKE) build/bench/build.ninja
+	@ninja -C build/bench -j $(JOBS)
+	@scripts/bench $(ARGS)
+
+.PHONY: coverage
+coverage: ## Line coverage of the unit tests, as build/coverage/report.html
+	@scripts/setup all
+	@$(MAKE) build/coverage/build.ninja
+	@ninja -C build/coverage -j $(JOBS)
+	@find build/coverage -name '*.gcda' -delete
+	@scripts/test coverage --unit
+	@gcovr --root . --object-directory build/coverage --filter src/ --exclude '.*_test\.cc' \
+	  --exclude-throw-branches --html build/coverage/report.html --print-summary
+
+.PHONY: format
+format: ## Format all C++ files in place
+	@git ls-files -co --exclude-standard -- '*.cc' '*.h' | xargs -r clang-format-16 -i
+
+.PHONY: lint
+lint: ## Check formatting and scripts, without changing anything
+	@scripts/lint
+
+.PHONY: tidy
+tidy: ## clang-tidy over the sources that differ from the main branch (ARGS=--all: over all of them)
+	@scripts/setup all
+	@$(MAKE) build/dev/build.ninja
+	@scripts/tidy $(ARGS)
+
+.PHONY: screens
+screens: ## Take the screenshots of the documentation anew
+	@scripts/setup test
+	@$(MAKE) build
+	@scripts/screens
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf build web/node_modules web/dist
+
+# Ninja itself sees when a CMakeLists.txt changes, but not a preset.
+build/%/build.ninja: CMakePresets.json
+	@$(call quietly,cmake --preset $*)
