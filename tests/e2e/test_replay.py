@@ -1,0 +1,117 @@
+"""Recordings through ingest, log, engine and store: the export equals the oracle in every byte."""
+
+import gzip
+
+import feeds
+import pytest
+import recordings
+
+ALL_INTERVALS = "1s,5s,15s,1m,5m,15m,30m,1h,4h"
+
+
+@pytest.mark.parametrize("recording", [*recordings.NAMES, recordings.FRAMES], indirect=True)
+def test_a_recording_gives_the_oracles_bars(recording, tapeline, oracle_of, assert_same_bars):
+    tapeline.replay(recording, timeout=300)
+    assert_same_bars(oracle_of(recording), tapeline.export_bars())
+
+
+def small_as(form, small, folder, rng):
+    """The small recording in another form; the bars are the same."""
+    if form == "csv":
+        return small
+    if form == "csv.gz":
+        path = folder / "small.csv.gz"
+        path.write_bytes(gzip.compress(small.read_bytes()))
+        return path
+    lines = [*feeds.frames_of(feeds.rows_of(small), rng), feeds.PING, '{"msg":"Invalid symbol X","type":"error"}']
+    text = "\n".join(lines) + "\n"
+    path = folder / f"small.{form}"
+    path.write_bytes(gzip.compress(text.encode()) if form.endswith(".gz") else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "jsonl.gz"])
+def test_every_form_of_a_recording_gives_the_same_bars(form, small, tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+    file = small_as(form, small, tmp_path, rng)
+    expected = oracle_of(small, intervals=ALL_INTERVALS)
+    assert_same_bars(expected, oracle_of(file, intervals=ALL_INTERVALS))
+    tapeline.replay(file, intervals=ALL_INTERVALS)
+    assert_same_bars(expected, tapeline.export_bars(ALL_INTERVALS))
+
+
+def test_the_day_of_crypto_is_the_utc_day(small, tapeline, tmp_path, oracle_of, assert_same_bars):
+    rows = [row for row in feeds.rows_of(small) if row["symbol"].startswith("BINANCE:")]
+    file = feeds.write_rows(tmp_path / "crypto.csv", rows)
+    tapeline.replay(file, intervals="1m,1d")
+    assert_same_bars(oracle_of(file, intervals="1m,1d"), tapeline.export_bars("1m,1d"))
+
+
+def test_export_gives_the_intervals_asked_for(small, tapeline, oracle_of, assert_same_bars):
+    tapeline.replay(small)
+    assert_same_bars(oracle_of(small, intervals="1m"), tapeline.export_bars("1m"))
+
+
+def test_repeating_a_replay_adds_nothing(small, tapeline, oracle_of, assert_same_bars):
+    tapeline.replay(small)
+    trades = tapeline.export_trades()
+    tapeline.replay(small)
+    assert_same_bars(oracle_of(small), tapeline.export_bars())
+    assert tapeline.export_trades() == trades
+
+
+def test_recordings_add_up(small, tapeline, tmp_path, oracle_of, assert_same_bars):
+    """Disjoint symbols in three files: two in one command, the third later."""
+    rows = feeds.rows_of(small)
+    parts = [("BINANCE:",), ("OANDA:", "IC MARKETS:"), ("AAPL", "BRK.B")]
+    files = []
+    for number, prefixes in enumerate(parts):
+        some = [row for row in rows if row["symbol"].startswith(prefixes)]
+        files.append(feeds.write_rows(tmp_path / f"{number}.csv", some))
+    tapeline.replay(*files[:2])
+    tapeline.replay(files[2])
+    assert_same_bars(oracle_of(small), tapeline.export_bars())
+
+
+def test_law_4_every_permutation_gives_the_same_bars(small, make_tapeline, tmp_path, rng, assert_same_bars):
+    """Of rows that share no millisecond with their symbol's others, the order in the file has no meaning at all."""
+    unique = {(row["symbol"], row["trade_timestamp_ms"]): row for row in feeds.rows_of(small)}
+    rows = list(unique.values())
+    exports = []
+    for number in range(3):
+        file = feeds.write_rows(tmp_path / f"{number}.csv", rows)
+        instance = make_tapeline(str(number))
+        instance.replay(file)
+        exports.append(instance.export_bars())
+        rng.shuffle(rows)
+    for export in exports[1:]:
+        assert_same_bars(exports[0], export)
+
+
+def test_a_replay_with_a_speed_gives_the_same_bars(small, tapeline, tmp_path, oracle_of, assert_same_bars):
+    rows = feeds.rows_of(small)
+    first_ms = min(int(row["trade_timestamp_ms"]) for row in rows)
+    minute = [row for row in rows if int(row["trade_timestamp_ms"]) < first_ms + 60_000]
+    file = feeds.write_rows(tmp_path / "minute.csv", minute)
+    tapeline.replay(file, speed="60")
+    assert_same_bars(oracle_of(file), tapeline.export_bars())
+
+
+def test_law_2_every_row_is_in_the_log_once(small, tapeline):
+    rows = feeds.rows_of(small)
+    tapeline.replay(small)
+    assert_every_row_once(rows, tapeline)
+
+
+def assert_every_row_once(rows, tapeline):
+    # Imported here: the other tests of this file need no fastavro.
+    import segments
+
+    logged = segments.trades_of(segments.read_all(tapeline.segments()))
+    assert len({segments.identity(trade) for trade in logged}) == len(logged)
+    in_order = sorted(logged, key=lambda trade: trade["sequence"])
+    assert [trade["sequence"] for trade in in_order] == list(range(1, len(rows) + 1))
+    for trade, row in zip(in_order, rows):
+        assert trade["symbol"] == row["symbol"]
+        assert trade["price"] == float(row["price"])
+        assert trade["volume"] == float(row["volume"])
+        assert segments.milliseconds(trade["event_time"]) == int(row["trade_timestamp_ms"])
