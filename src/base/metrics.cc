@@ -41,12 +41,12 @@ Gauge Registry::gauge(std::string_view name, std::string_view help, const Labels
 }
 
 Histogram Registry::histogram(std::string_view name, std::string_view help,
-                              std::vector<double> bounds, const Labels& labels) {
+                              const std::vector<double>& bounds, const Labels& labels) {
   auto& family = prometheus::BuildHistogram()
                      .Name(std::string(name))
                      .Help(std::string(help))
                      .Register(impl_->registry);
-  return Histogram(&family.Add(to_map(labels), std::move(bounds)));
+  return Histogram(&family.Add(to_map(labels), bounds));
 }
 
 std::string Registry::text() const {

@@ -58,8 +58,8 @@ class Registry {
   Counter counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Gauge gauge(std::string_view name, std::string_view help, const Labels& labels = {});
   /// `bounds` are the buckets' upper bounds, growing.
-  Histogram histogram(std::string_view name, std::string_view help, std::vector<double> bounds,
-                      const Labels& labels = {});
+  Histogram histogram(std::string_view name, std::string_view help,
+                      const std::vector<double>& bounds, const Labels& labels = {});
 
   /// All metrics in Prometheus' text format 0.0.4.
   std::string text() const;
