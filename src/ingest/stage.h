@@ -1,0 +1,167 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "base/result.h"
+#include "codec/entry.h"
+#include "ingest/dead_letter.h"
+#include "log/log.h"
+#include "model/control.h"
+#include "model/trade.h"
+
+namespace tapeline::ingest {
+
+/// What happens to a trade frame that repeats an earlier one byte for byte on one connection.
+enum class Dedupe {
+  off,       ///< Nothing.
+  mark,      ///< Its trades are kept and carry kRepeated.
+  collapse,  ///< It goes to the dead letters as `duplicate_frame`.
+};
+std::string_view to_string(Dedupe dedupe);
+std::optional<Dedupe> parse_dedupe(std::string_view text);
+
+/// Whose time a source's ticks tell.
+enum class SourceClock {
+  wall,  ///< Ours.
+  feed,  ///< That of its trades: the greatest event time so far. For recordings.
+};
+std::string_view to_string(SourceClock clock);
+
+struct StageOptions {
+  /// True: a full log makes `flush` wait (a thread of its own, such as replay's). False: `flush`
+  /// never waits; records stay with the stage and `intake()` says that reading must pause.
+  bool may_wait = false;
+  Dedupe dedupe = Dedupe::mark;
+  std::chrono::milliseconds dedupe_window{5'000};
+  size_t dedupe_frames_max = 4'096;              ///< Frames remembered for `dedupe`.
+  std::chrono::milliseconds future_max{60'000};  ///< Event time ahead of ingest time.
+  size_t batch_bytes = 256 << 10;                ///< A batch this large is flushed by itself.
+  size_t held_bytes_max = 8 << 20;  ///< Records held here while the log takes none; see `intake`.
+  size_t log_pending_bytes_max = 4 << 20;  ///< Unwritten bytes of the log that make it "full".
+};
+
+/// Whether the stage takes more.
+enum class Intake {
+  flowing,
+  blocked,  ///< The log is slow: pause reading; call `flush` until it is `flowing`.
+  failed,   ///< The log refuses records (disk full): pause; `flush` tries to recover it.
+};
+
+enum class FrameKind { trades, ping, error, news, press_release, unknown, rejected, dropped };
+inline constexpr size_t kFrameKinds = 8;
+std::string_view to_string(FrameKind kind);
+
+/// What a frame was. Views live until the next call of the stage, or as long as the frame's bytes.
+struct FrameOutcome {
+  FrameKind kind = FrameKind::rejected;
+  std::optional<model::RejectReason> reason;  ///< Of a frame rejected as a whole.
+  std::span<const codec::TradeView> trades;   ///< Accepted ones.
+  uint32_t rejected = 0;                      ///< Elements.
+  bool repeated = false;                      ///< See Dedupe.
+  std::string error_text;                     ///< `msg` of an error frame.
+};
+
+/// Totals of one stage. Law 1 is `balanced()`.
+struct Accounts {
+  static constexpr size_t kReasons = static_cast<size_t>(model::kLastRejectReason) + 1;
+
+  int64_t frames = 0;                                 ///< Given to `frame`.
+  std::array<int64_t, kFrameKinds> frames_by_kind{};  ///< By FrameKind; they add up to `frames`.
+  std::array<int64_t, kReasons> frames_rejected{};    ///< By RejectReason: whole frames.
+  int64_t elements = 0;                               ///< Elements of trade frames, and rows.
+  int64_t accepted = 0;
+  int64_t already_logged = 0;  ///< Skipped, being at or before `Epoch::resume_after`.
+  std::array<int64_t, kReasons> elements_rejected{};  ///< By RejectReason.
+  int64_t frames_repeated = 0;
+  int64_t bytes = 0;
+  int64_t records_appended = 0;  ///< Trades and controls handed to the log, each once.
+  int64_t records_held = 0;      ///< Not yet handed over.
+  int64_t controls = 0;
+
+  /// Frames in = frames handled; elements = accepted + rejected + already logged; records made =
+  /// handed over + held.
+  bool balanced() const;
+  /// A sentence with the numbers, for a failed check.
+  std::string to_text() const;
+};
+
+/// The single place through which records enter the log: parses frames and rows, stamps identity,
+/// counts, puts rejects aside, and batches. One owner thread (the loop's, or replay's).
+///
+/// A trade's sequence is the ordinal of its element within the epoch, from 1, rejected elements
+/// counted; its frame is the ordinal of the frame, or the row.
+class Stage {
+ public:
+  /// All must outlive the stage.
+  Stage(log::Log& log, DeadLetterSink& dead_letters, const Clock& clock,
+        metrics::Registry& registry, const StageOptions& options);
+  ~Stage();
+  Stage(const Stage&) = delete;
+  Stage& operator=(const Stage&) = delete;
+
+  struct Epoch {
+    std::string source;
+    int64_t epoch = 0;  ///< 0 for recordings.
+    SourceClock clock = SourceClock::wall;
+    /// Elements up to this sequence are in the log already: they are read over. To resume a
+    /// recording, give the highest sequence logged and feed it from its beginning.
+    int64_t resume_after = 0;
+  };
+  /// Writes `epoch_opened` and counts frames and elements from 1. One epoch is open at a time.
+  void open_epoch(const Epoch& epoch);
+  /// Writes `epoch_closed` with `detail`. Nothing happens when none is open.
+  void close_epoch(std::string_view detail);
+  bool epoch_open() const;
+  const Epoch& epoch() const;
+
+  /// One message of the feed (JSON). An epoch is open. Never fails: what is wrong has a reason.
+  FrameOutcome frame(std::string_view bytes, model::IngestTime ingest_time);
+
+  /// A frame of which only a beginning was received, being larger than the limit.
+  void oversized_frame(std::string_view beginning, model::IngestTime ingest_time);
+
+  /// One row of a CSV recording without its line end: symbol,price,volume,milliseconds,conditions.
+  void row(std::string_view line, model::IngestTime ingest_time);
+
+  /// Any other control record; the stage stamps ingest_time, and source and epoch when empty.
+  void control(model::Control control);
+
+  /// [from, to) of `source` cannot be complete.
+  void gap(std::string_view source, model::IngestTime from, model::IngestTime to,
+           model::GapCause cause, std::optional<std::string> symbol = std::nullopt);
+
+  /// The clock's record: `to` is the source's time, `from` the last frame's arrival, `lag_ms` the
+  /// least lag of the trades since the last tick (of wall sources). Of `source`, epoch open or not.
+  void tick(std::string_view source);
+
+  /// Hands the collected records to the log. Without `may_wait` it never waits, and errors show as
+  /// `intake()`; with it, an error is final for the caller. Call once a turn.
+  Result<> flush();
+
+  /// See Intake. While not `flowing`, frames are still taken until `held_bytes_max`, then dropped:
+  /// counted as FrameKind::dropped, inside a gap with cause `overload` written when it flows again.
+  Intake intake() const;
+  /// What the log said; empty unless `failed`.
+  const std::string& failure() const;
+
+  const Accounts& accounts() const;
+
+  /// The greatest event time accepted in this epoch; nothing before the first.
+  std::optional<model::EventTime> newest_event() const;
+  /// Arrival of the last frame or row of this epoch.
+  std::optional<model::IngestTime> last_arrival() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tapeline::ingest
