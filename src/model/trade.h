@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,5 +75,6 @@ inline constexpr RejectReason kLastRejectReason = RejectReason::duplicate_frame;
 std::string_view to_string(RejectReason reason);
 /// "The event time is further ahead of the clock than ingest.future_max_ms allows."
 std::string_view sentence(RejectReason reason);
+std::optional<RejectReason> reject_reason(std::string_view name);
 
 }  // namespace tapeline::model
