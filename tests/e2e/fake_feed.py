@@ -102,15 +102,9 @@ class FakeFeed:
         """Sends one text frame (bytes are sent as they are, UTF-8 or not) and writes it into the ledger."""
         connection = connection or self.connection()
         connection.frames += 1
-        shown = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
-        self.ledger.append(
-            {
-                "connection": connection.number,
-                "frame": connection.frames,
-                "sent_us": time.time_ns() // 1000,
-                "bytes": shown,
-            }
-        )
+        line = {"connection": connection.number, "frame": connection.frames, "sent_us": time.time_ns() // 1000}
+        # A ledger is JSON, so it cannot hold what is not text; such a frame has no trades anyway.
+        self.ledger.append(line | ({"hex": text.hex()} if isinstance(text, bytes) else {"bytes": text}))
         connection.socket.send(text, text=True)
 
     def hang_up(self, connection=None):

@@ -15,14 +15,32 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
+
+import segments
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 BUILDS = ("dev", "release")
 DEADLINE_S = 120
 
+# The names that tests rely on.
+ACCEPTED = "tapeline_ingest_trades_total"
+REJECTED = "tapeline_ingest_rejects_total"
+# The settings under which every record is a batch of its own and nothing stays in memory.
+SMALLEST = {"TAPELINE_ENGINE_CACHE_BYTES_MAX": "0"}
+QUICK_RETRY = {}
+QUICK_WATCHDOG = {}
+QUICK_CONNECT = {}
+CA_FILE = "TAPELINE_FINNHUB_CA_FILE"
+
+TOKEN = "token-that-nobody-may-see"
 LISTENING = re.compile(r"tapeline: listening on (http://[0-9.:a-z\[\]]+)")
 SIMULATING = re.compile(r"tapeline: simulating on (wss?://[0-9.:a-z\[\]]+)")
+
+SAMPLE = re.compile(r"^([a-zA-Z_:][^ #]*(?:\{[^\n]*\})?) ([^ \n]+)$", re.MULTILINE)
+LABEL = re.compile(r'([a-zA-Z_]+)="((?:[^"\\]|\\.)*)"')
 
 
 def find_binary():
@@ -184,6 +202,23 @@ class Tapeline:
     def export_trades(self):
         return self.run("export", "trades", "--data-dir", self.data, "--format", "csv").stdout
 
+    # Live.
+
+    def run_live(self, url, symbols, *more, token=TOKEN):
+        """Starts `tapeline run` against the feed at `url`; returns it when it listens."""
+        self.settings.setdefault("FINNHUB_API_TOKEN", token)
+        return Live(self.start(*self.live_arguments(url, symbols), *more))
+
+    def live_arguments(self, url, symbols):
+        return ["run", "--data-dir", self.data, "--port", "0", "--url", url, "--symbols", ",".join(symbols)]
+
+    def logged_trades(self):
+        """How many trades the log holds, seen by fastavro."""
+        return len(segments.trades_of(entry for path in self.segments() for entry in segments.read_segment(path)[0]))
+
+    def wait_for_logged(self, count, timeout=DEADLINE_S):
+        wait_until(lambda: self.logged_trades() >= count, lambda: f"{count} trades in the log; {self.logged_trades()} are there", timeout)
+
     # What lies in the data directory, for other programs' eyes.
 
     def segments(self):
@@ -191,6 +226,53 @@ class Tapeline:
 
     def databases(self):
         return sorted(path for path in self.data.rglob("*") if path.is_file() and is_sqlite(path))
+
+
+class Live:
+    """A `tapeline run` that listens."""
+
+    def __init__(self, process):
+        self.process = process
+        self.address = process.wait_for(LISTENING).group(1)
+
+    def get(self, path, timeout=30):
+        """(status, body) of a request; an error status is an answer too."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=timeout) as answer:
+                return answer.status, answer.read().decode("utf-8")
+        except urllib.error.HTTPError as problem:
+            return problem.code, problem.read().decode("utf-8", "replace")
+
+    def metrics(self):
+        """{(name, frozenset of labels): value}"""
+        status, text = self.get("/metrics")
+        assert status == 200, text
+        return {key_of_sample(name): float(value) for name, value in SAMPLE.findall(text)}
+
+    def counter(self, name, **labels):
+        """The sum of the samples of this name whose labels include these."""
+        wanted = set(labels.items())
+        return sum(value for (found, have), value in self.metrics().items() if found == name and wanted <= have)
+
+    def wait_for_counter(self, name, least, timeout=30, **labels):
+        wait_until(lambda: self.counter(name, **labels) >= least,
+                   lambda: f"{name} {labels} at least {least}; it is {self.counter(name, **labels)}\n{self.process}", timeout, 0.05)
+
+    def stop(self):
+        """Politely: everything received is logged and stored."""
+        self.process.terminate()
+        done = self.process.wait(30)
+        assert done.code == 0, str(done)
+        return done
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def key_of_sample(text):
+    name, _, labels = text.partition("{")
+    return name, frozenset(LABEL.findall(labels))
 
 
 def is_sqlite(path):

@@ -1,0 +1,139 @@
+"""Live against a feed under the test's control: frames to bars, hang-ups, kills, gaps."""
+
+import random
+
+import feeds
+import harness
+import pytest
+import segments
+from fake_feed import FakeFeed
+
+
+@pytest.fixture
+def feed():
+    feed = FakeFeed()
+    yield feed
+    feed.close()
+
+
+@pytest.fixture
+def market(small):
+    """The first 1,200 rows of the small recording."""
+    return feeds.rows_of(small)[:1200]
+
+
+def elements_in(frames):
+    return sum(frame.count('"s":') for frame in frames)
+
+
+def test_frames_give_the_oracles_bars(feed, market, tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+    symbols = feeds.symbols_of(market)
+    live = tapeline.run_live(feed.url, symbols)
+    feed.wait_for_subscriptions(symbols)
+    for number, frame in enumerate(feeds.frames_of(market, rng)):
+        feed.send(frame)
+        if number % 50 == 0:
+            feed.send(feeds.PING)
+    tapeline.wait_for_logged(len(market))
+    live.stop()
+    assert_same_bars(oracle_of(feed.write_ledger(tmp_path / "ledger.jsonl"), ledger=True), tapeline.export_bars())
+
+
+def test_one_connection_with_the_key_and_one_message_per_symbol(feed, market, tapeline):
+    symbols = feeds.symbols_of(market)
+    tapeline.run_live(feed.url, symbols)
+    connection = feed.wait_for_subscriptions(symbols)
+    _, path, _ = feed.handshakes[0]
+    assert f"token={harness.TOKEN}" in path
+    assert sorted(message["symbol"] for message in connection.messages) == symbols
+    assert all(set(message) == {"type", "symbol"} for message in connection.messages)
+    assert len(feed.connections) == 1
+
+
+def test_after_a_hang_up_it_subscribes_again_and_records_the_gap(feed, market, tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+    symbols = feeds.symbols_of(market)
+    frames = list(feeds.frames_of(market, rng))
+    half = len(frames) // 2
+    live = tapeline.run_live(feed.url, symbols)
+    feed.wait_for_subscriptions(symbols, 1)
+    for frame in frames[:half]:
+        feed.send(frame)
+    tapeline.wait_for_logged(elements_in(frames[:half]))
+    feed.hang_up()
+    feed.wait_for_subscriptions(symbols, 2)
+    for frame in frames[half:]:
+        feed.send(frame)
+    tapeline.wait_for_logged(len(market))
+    live.stop()
+    assert_same_bars(oracle_of(feed.write_ledger(tmp_path / "ledger.jsonl"), ledger=True), tapeline.export_bars())
+    entries = segments.read_all(tapeline.segments())
+    epochs = [trade["epoch"] for trade in segments.trades_of(entries)]
+    assert epochs == sorted(epochs) and len(set(epochs)) == 2
+    gaps = [control for control in segments.controls_of(entries) if control["kind"] == "gap"]
+    assert any("disconnect" in control["detail"] for control in gaps)
+
+
+def live_with_kills(feed, tapeline, rows, rng, frames_between):
+    """kill -9 after every few frames, once they are logged; the feed goes on with the next connection."""
+    symbols = feeds.symbols_of(rows)
+    frames = list(feeds.frames_of(rows, rng, most=3))
+    sent = 0
+    for start in range(0, len(frames), frames_between):
+        live = tapeline.run_live(feed.url, symbols)
+        feed.wait_for_subscriptions(symbols, start // frames_between + 1)
+        for frame in frames[start : start + frames_between]:
+            feed.send(frame)
+            sent += elements_in([frame])
+        tapeline.wait_for_logged(sent)
+        live.kill()
+
+
+@pytest.mark.parametrize("settings", [{}, harness.SMALLEST], ids=["defaults", "cache 0, batch 1"])
+def test_law_7_killed_after_every_few_records(settings, feed, market, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+    tapeline = make_tapeline("killed", **settings)
+    rows = market[:60]
+    live_with_kills(feed, tapeline, rows, random.Random(1), frames_between=2)
+    assert len(feed.connections) >= 10
+    tapeline.run_live(feed.url, feeds.symbols_of(rows)).stop()
+    assert_same_bars(oracle_of(feed.write_ledger(tmp_path / "ledger.jsonl"), ledger=True), tapeline.export_bars())
+    entries = segments.read_all(tapeline.segments())
+    logged = segments.trades_of(entries)
+    assert len({segments.identity(trade) for trade in logged}) == len(logged) == len(rows)
+    gaps = [control for control in segments.controls_of(entries) if control["kind"] == "gap"]
+    assert sum("crash" in control["detail"] for control in gaps) >= 10
+
+
+def test_a_kill_is_a_gap_that_people_can_see(feed, market, tapeline):
+    rows = market[:30]
+    live_with_kills(feed, tapeline, rows, random.Random(1), frames_between=100)
+    tapeline.run_live(feed.url, feeds.symbols_of(rows)).stop()
+    assert "crash" in tapeline.run("gaps", "--data-dir", tapeline.data).stdout
+
+
+def test_history_is_there_after_a_restart(feed, market, tapeline, rng):
+    symbols = feeds.symbols_of(market)
+    live = tapeline.run_live(feed.url, symbols)
+    feed.wait_for_subscriptions(symbols)
+    for frame in feeds.frames_of(market, rng):
+        feed.send(frame)
+    tapeline.wait_for_logged(len(market))
+    live.kill()
+    again = tapeline.run_live(feed.url, symbols)
+    status, body = again.get("/api/v1/bars?symbol=AAPL&interval=1m")
+    assert status == 200 and '"1m"' in body or '"60000"' in body or "open" in body
+
+
+def test_law_11_the_token_is_nowhere(feed, market, tapeline, rng):
+    symbols = feeds.symbols_of(market)
+    feed.refuse(401)
+    live = tapeline.run_live(feed.url, symbols)
+    feed.wait_for_subscriptions(symbols)
+    for frame in feeds.frames_of(market[:100], rng):
+        feed.send(frame)
+    tapeline.wait_for_logged(100)
+    answers = [live.get(path)[1] for path in ("/metrics", "/api/v1/status", "/healthz", "/readyz")]
+    done = live.stop()
+    shown = [done.stdout, done.stderr, *answers]
+    assert not any(harness.TOKEN in text for text in shown)
+    kept = [path for path in tapeline.data.rglob("*") if path.is_file() and harness.TOKEN.encode() in path.read_bytes()]
+    assert not kept

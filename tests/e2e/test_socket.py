@@ -1,0 +1,98 @@
+"""The socket path: recordings through the simulator's WebSocket into `tapeline run`, compared by the simulator's ledger."""
+
+import json
+
+import feeds
+import harness
+import pytest
+import recordings
+
+
+def simulate(tapeline, folder, file, *more):
+    ledger = folder / "ledger.jsonl"
+    process = tapeline.start("simulate", "--recording", file, "--rate", "max", "--ledger", ledger, "--port", "0", *more)
+    url = process.wait_for(harness.SIMULATING).group(1)
+    return url, ledger
+
+
+def elements_of(ledger):
+    """(frames, elements of trade frames) in the ledger."""
+    frames = elements = 0
+    with open(ledger, encoding="utf-8") as file:
+        for line in file:
+            sent = json.loads(line)
+            if "bytes" in sent:
+                frames += 1
+                elements += sent["bytes"].count('"s":') if '"data"' in sent["bytes"] else 0
+    return frames, elements
+
+
+def rows_in(file):
+    with feeds.open_text(file) as lines:
+        return sum(1 for _ in lines) - 1
+
+
+def play(make_tapeline, tmp_path, file, symbols, rows, *more):
+    """Plays the whole file; returns the receiving instance and the ledger."""
+    url, ledger = simulate(make_tapeline("simulator"), tmp_path, file, *more)
+    tapeline = make_tapeline("receiver")
+    live = tapeline.run_live(url, symbols)
+    live.wait_for_counter(harness.ACCEPTED, rows, timeout=500)
+    live.stop()
+    return tapeline, ledger
+
+
+@pytest.mark.parametrize("recording", recordings.NAMES, indirect=True)
+def test_a_recording_through_the_socket(recording, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+    symbols = sorted({row["symbol"] for row in feeds.rows_of(recording)})
+    rows = rows_in(recording)
+    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols, rows)
+    assert elements_of(ledger)[1] == rows
+    assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+    # Without faults nothing is lost or changed on the way: the recording itself gives the same bars.
+    assert_same_bars(oracle_of(recording), tapeline.export_bars())
+
+
+def test_the_small_recording_through_the_socket(small, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+    rows = feeds.rows_of(small)
+    tapeline, ledger = play(make_tapeline, tmp_path, small, feeds.symbols_of(rows), len(rows))
+    assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+
+
+@pytest.mark.parametrize("recording", [recordings.FRAMES], indirect=True)
+def test_captured_frames_through_the_socket(recording, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+    frames = [json.loads(line) for line in recording.read_text("utf-8").splitlines()]
+    elements = [element for frame in frames if frame["type"] == "trade" for element in frame["data"]]
+    symbols = sorted({element["s"] for element in elements})
+    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols, len(elements))
+    assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+
+
+def test_a_fixed_seed_gives_a_fixed_ledger(make_tapeline, tmp_path):
+    """The generated market is reproducible: two runs with one seed send the same bytes, another seed does not."""
+
+    def frames(name, seed):
+        folder = tmp_path / name
+        folder.mkdir()
+        ledger = folder / "ledger.jsonl"
+        simulator = make_tapeline(f"simulator-{name}")
+        process = simulator.start("simulate", "--seed", seed, "--rate", "2000", "--ledger", ledger, "--port", "0")
+        url = process.wait_for(harness.SIMULATING).group(1)
+        receiver = make_tapeline(f"receiver-{name}")
+        live = receiver.run_live(url, ["BINANCE:BTCUSDT", "AAPL"])
+        live.wait_for_counter(harness.ACCEPTED, 200, timeout=60)
+        live.stop()
+        process.kill()
+        lines = [json.loads(line)["bytes"] for line in ledger.read_text("utf-8").splitlines()]
+        return [line for line in lines if '"data"' in line]
+
+    def without_times(lines):
+        shapes = []
+        for line in lines:
+            shapes.append([(element["s"], element["p"], element["v"]) for element in json.loads(line)["data"]])
+        return shapes
+
+    one, same, other = frames("one", "5"), frames("same", "5"), frames("other", "6")
+    common = min(len(one), len(same))
+    assert without_times(one[:common]) == without_times(same[:common])
+    assert without_times(one[:common]) != without_times(other[:common])
