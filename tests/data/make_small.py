@@ -55,9 +55,13 @@ def row_of(rng, market, prices, time_ms):
     symbol, _, _, price_decimals, volume_decimals, updates, stock = market
     prices[symbol] *= 1 + rng.gauss(0, 0.0004)
     price = max(prices[symbol], 10.0**-price_decimals)
-    volume = 0.0 if rng.random() < updates else max(rng.expovariate(1) * 10 ** rng.randrange(-1, 3), 10.0**-volume_decimals)
+    volume = (
+        0.0 if rng.random() < updates else max(rng.expovariate(1) * 10 ** rng.randrange(-1, 3), 10.0**-volume_decimals)
+    )
     conditions = rng.choice(STOCK_CONDITIONS) if stock else ""
-    return f"{symbol},{decimal_text(price, price_decimals)},{decimal_text(volume, volume_decimals)},{time_ms},{conditions}"
+    return (
+        f"{symbol},{decimal_text(price, price_decimals)},{decimal_text(volume, volume_decimals)},{time_ms},{conditions}"
+    )
 
 
 def disordered(rng, rows):

@@ -45,7 +45,13 @@ class FakeFeed:
         self.always = None  # a status for every handshake
         self.ledger = []
         self._server = serve(
-            self._serve, "127.0.0.1", 0, process_request=self._answer, ssl=tls, compression=None, max_size=None,
+            self._serve,
+            "127.0.0.1",
+            0,
+            process_request=self._answer,
+            ssl=tls,
+            compression=None,
+            max_size=None,
             ping_interval=None,
         )
         self.port = self._server.socket.getsockname()[1]

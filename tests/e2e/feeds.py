@@ -12,7 +12,11 @@ COLUMNS = ("symbol", "price", "volume", "trade_timestamp_ms", "conditions")
 
 def open_text(path):
     path = pathlib.Path(path)
-    return gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else open(path, encoding="utf-8", newline="")
+    return (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if path.suffix == ".gz"
+        else open(path, encoding="utf-8", newline="")
+    )
 
 
 def rows_of(path):

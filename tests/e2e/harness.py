@@ -217,7 +217,11 @@ class Tapeline:
         return len(segments.trades_of(entry for path in self.segments() for entry in segments.read_segment(path)[0]))
 
     def wait_for_logged(self, count, timeout=DEADLINE_S):
-        wait_until(lambda: self.logged_trades() >= count, lambda: f"{count} trades in the log; {self.logged_trades()} are there", timeout)
+        wait_until(
+            lambda: self.logged_trades() >= count,
+            lambda: f"{count} trades in the log; {self.logged_trades()} are there",
+            timeout,
+        )
 
     # What lies in the data directory, for other programs' eyes.
 
@@ -255,8 +259,12 @@ class Live:
         return sum(value for (found, have), value in self.metrics().items() if found == name and wanted <= have)
 
     def wait_for_counter(self, name, least, timeout=30, **labels):
-        wait_until(lambda: self.counter(name, **labels) >= least,
-                   lambda: f"{name} {labels} at least {least}; it is {self.counter(name, **labels)}\n{self.process}", timeout, 0.05)
+        wait_until(
+            lambda: self.counter(name, **labels) >= least,
+            lambda: f"{name} {labels} at least {least}; it is {self.counter(name, **labels)}\n{self.process}",
+            timeout,
+            0.05,
+        )
 
     def stop(self):
         """Politely: everything received is logged and stored."""
@@ -284,7 +292,9 @@ def oracle(*files, intervals="1s,1m,5m", ledger=False, folder):
     """The export that the oracle expects for these files."""
     output = folder / "oracle.csv"
     command = [sys.executable, TESTS / "oracle" / "oracle.py", *files, "--intervals", intervals, "--output", output]
-    done = subprocess.run([*command, *(["--from-ledger"] if ledger else [])], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, *(["--from-ledger"] if ledger else [])], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return output.read_text("utf-8")
 

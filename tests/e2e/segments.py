@@ -44,7 +44,8 @@ def take_header(file):
     metadata = {}
     while (count := take_long(file)) != 0:
         if count < 0:
-            count, _bytes = -count, take_long(file)
+            take_long(file)  # the size in bytes, for those who skip
+            count = -count
         for _ in range(count):
             name = take(file, take_long(file))
             metadata[name] = take(file, take_long(file))

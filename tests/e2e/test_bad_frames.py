@@ -115,8 +115,11 @@ def test_law_1_every_bad_element_has_its_reason(feed, live, tapeline, tmp_path, 
         try:
             live.wait_for_counter(harness.REJECTED, before + 1, timeout=5, reason=reason)
         except AssertionError:
-            rejected = {dict(labels)["reason"]: value for (found, labels), value in live.metrics().items()
-                        if found == harness.REJECTED and value}
+            rejected = {
+                dict(labels)["reason"]: value
+                for (found, labels), value in live.metrics().items()
+                if found == harness.REJECTED and value
+            }
             failures.append(f"{name}: expected {reason}; rejects so far: {rejected}")
     assert not failures, "\n".join(failures)
     live.wait_for_counter(harness.ACCEPTED, 2 * len(BAD), timeout=10)

@@ -50,7 +50,9 @@ def test_one_connection_with_the_key_and_one_message_per_symbol(feed, market, ta
     assert len(feed.connections) == 1
 
 
-def test_after_a_hang_up_it_subscribes_again_and_records_the_gap(feed, market, tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+def test_after_a_hang_up_it_subscribes_again_and_records_the_gap(
+    feed, market, tapeline, tmp_path, rng, oracle_of, assert_same_bars
+):
     symbols = feeds.symbols_of(market)
     frames = list(feeds.frames_of(market, rng))
     half = len(frames) // 2
@@ -89,7 +91,9 @@ def live_with_kills(feed, tapeline, rows, rng, frames_between):
 
 
 @pytest.mark.parametrize("settings", [{}, harness.SMALLEST], ids=["defaults", "cache 0, batch 1"])
-def test_law_7_killed_after_every_few_records(settings, feed, market, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+def test_law_7_killed_after_every_few_records(
+    settings, feed, market, make_tapeline, tmp_path, oracle_of, assert_same_bars
+):
     tapeline = make_tapeline("killed", **settings)
     rows = market[:60]
     live_with_kills(feed, tapeline, rows, random.Random(1), frames_between=2)

@@ -31,7 +31,9 @@ def small_as(form, small, folder, rng):
 
 
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "jsonl.gz"])
-def test_every_form_of_a_recording_gives_the_same_bars(form, small, tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+def test_every_form_of_a_recording_gives_the_same_bars(
+    form, small, tapeline, tmp_path, rng, oracle_of, assert_same_bars
+):
     file = small_as(form, small, tmp_path, rng)
     expected = oracle_of(small, intervals=ALL_INTERVALS)
     assert_same_bars(expected, oracle_of(file, intervals=ALL_INTERVALS))

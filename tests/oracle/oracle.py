@@ -62,8 +62,9 @@ FUTURE_BOUND_MS = 60_000
 # All arithmetic happens in this context: it has room for every sum and refuses to lose a digit.
 EXACT = decimal.Context(prec=1000, Emin=-10_000, Emax=10_000, traps=[decimal.Inexact, decimal.InvalidOperation])
 # The one place that rounds: a number with more decimals than its kind may have.
-ROUNDING = decimal.Context(prec=1000, Emin=-10_000, Emax=10_000, rounding=decimal.ROUND_HALF_EVEN,
-                           traps=[decimal.InvalidOperation])
+ROUNDING = decimal.Context(
+    prec=1000, Emin=-10_000, Emax=10_000, rounding=decimal.ROUND_HALF_EVEN, traps=[decimal.InvalidOperation]
+)
 
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.ASCII)
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
@@ -252,17 +253,20 @@ def is_frames(path):
         return file.readline().lstrip().startswith(b"{")
 
 
+def fields_of(line):
+    """A row is a line. Bytes that are not UTF-8 become lone surrogates here and are refused with their row."""
+    return next(csv.reader([line.decode("utf-8", "surrogateescape").rstrip("\r\n")]), [])
+
+
 def read_recording(tape, path, latest_ms):
     with open_lines(path) as file:
-        # Bytes that are not UTF-8 become lone surrogates here and are refused with their row.
-        rows = csv.reader(line.decode("utf-8", "surrogateescape") for line in file)
-        columns = next(rows, [])
+        columns = fields_of(file.readline())
         for name in ("symbol", "price", "volume", "trade_timestamp_ms"):
             if name not in columns:
                 sys.exit(f"oracle: {path} has no column {name}; it is no recording")
-        for ordinal, row in enumerate(rows, start=1):
-            if row:
-                tape.take(trade_of_row, row, columns, 0, ordinal, latest_ms)
+        for ordinal, line in enumerate(file, start=1):
+            if line.strip():
+                tape.take(trade_of_row, fields_of(line), columns, 0, ordinal, latest_ms)
 
 
 def read_frames(tape, path, latest_ms):
@@ -363,9 +367,13 @@ def parse_intervals(text):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--intervals", type=parse_intervals, default="1s,1m,5m", help="comma-separated (default 1s,1m,5m)")
+    parser.add_argument(
+        "--intervals", type=parse_intervals, default="1s,1m,5m", help="comma-separated (default 1s,1m,5m)"
+    )
     parser.add_argument("--from-ledger", action="store_true", help="the files are ledgers of the simulator")
-    parser.add_argument("--now-ms", type=int, default=time.time_ns() // 1_000_000, help="the wall clock, for recordings")
+    parser.add_argument(
+        "--now-ms", type=int, default=time.time_ns() // 1_000_000, help="the wall clock, for recordings"
+    )
     parser.add_argument("--future-bound-ms", type=int, default=FUTURE_BOUND_MS, help="how far ahead a time may lie")
     parser.add_argument("--output", help="write here instead of standard output")
     parser.add_argument("--summary", action="store_true", help="one JSON line on standard error: accepted, rejected")

@@ -10,8 +10,18 @@ import pytest
 
 HERE = pathlib.Path(__file__).parent
 HEADER = "symbol,interval_ms,start_ms,open,high,low,close,volume,notional,count,price_update_count,priced_by\n"
-NAMES = {1000: "1s", 5000: "5s", 15000: "15s", 60000: "1m", 300000: "5m", 900000: "15m", 1800000: "30m",
-         3600000: "1h", 14400000: "4h", 86400000: "1d"}
+NAMES = {
+    1000: "1s",
+    5000: "5s",
+    15000: "15s",
+    60000: "1m",
+    300000: "5m",
+    900000: "15m",
+    1800000: "30m",
+    3600000: "1h",
+    14400000: "4h",
+    86400000: "1d",
+}
 PAGES = sorted(page for page in (HERE / "hand").glob("*.md") if page.name != "README.md")
 
 
@@ -74,7 +84,8 @@ def test_a_later_connection_comes_later_in_identity_order(tmp_path):
     file.write_text(
         ledger_line(2, 1, [trade(12, 1), trade(13, 1)])
         + ledger_line(1, 1, [trade(10, 1)])
-        + json.dumps({"connection": 1, "frame": 2, "sent_us": 1, "bytes": '{"type":"ping"}'}) + "\n"
+        + json.dumps({"connection": 1, "frame": 2, "sent_us": 1, "bytes": '{"type":"ping"}'})
+        + "\n"
         + ledger_line(1, 3, [trade(11, 1)])
     )
     bars, summary = run_oracle(str(file), "--from-ledger", "--intervals", "1m")
@@ -85,7 +96,9 @@ def test_a_later_connection_comes_later_in_identity_order(tmp_path):
 def test_a_ledger_measures_the_future_from_the_moment_of_sending(tmp_path):
     sent_ms = 1_699_999_980_000
     file = tmp_path / "ledger.jsonl"
-    file.write_text(ledger_line(1, 1, [trade(10, 1), trade(11, 1, sent_ms + 5_000), trade(12, 1, sent_ms + 5_001)], sent_ms))
+    file.write_text(
+        ledger_line(1, 1, [trade(10, 1), trade(11, 1, sent_ms + 5_000), trade(12, 1, sent_ms + 5_001)], sent_ms)
+    )
     bars, summary = run_oracle(str(file), "--from-ledger", "--intervals", "1m", "--future-bound-ms", "5000")
     assert bars == HEADER + "AAPL,60000,1699999980000,10,11,10,11,2,21,2,0,trades\n"
     assert summary == {"accepted": 2, "rejected": {"event time in the future": 1}}
@@ -103,10 +116,10 @@ def test_two_recordings_of_one_symbol_are_refused(tmp_path):
 
 def test_symbols_sort_by_their_bytes(tmp_path):
     file = tmp_path / "recording.csv"
-    symbols = ["b", "B", "Ä", "A B", "A,B", "\U0001F600", "\uffee"]
+    symbols = ["b", "B", "Ä", "A B", "A,B", "\U0001f600", "\uffee"]
     rows = ["symbol,price,volume,trade_timestamp_ms,conditions"]
     rows += [('"A,B"' if symbol == "A,B" else symbol) + ",1,1,1699999980000," for symbol in symbols]
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
     bars, _ = run_oracle(str(file), "--intervals", "1m")
     printed = [line.rsplit(",", 11)[0] for line in bars.splitlines()[1:]]
-    assert printed == ["A B", '"A,B"', "B", "b", "Ä", "\uffee", "\U0001F600"]
+    assert printed == ["A B", '"A,B"', "B", "b", "Ä", "\uffee", "\U0001f600"]
