@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -13,7 +14,7 @@ namespace {
 
 struct State {
   std::mutex mutex;
-  std::vector<std::string> secrets;                        // Guarded by mutex.
+  std::vector<std::string> secrets;                        // Guarded by mutex; longest first.
   std::function<void(Level, std::string_view)> sink;       // Guarded by mutex.
   Format format = Format::text;                            // Constant after configure().
   Level least = Level::info;                               // Constant after configure().
@@ -86,7 +87,10 @@ void redact(std::string_view secret) {
   if (secret.empty()) return;
   State& s = state();
   const std::lock_guard lock(s.mutex);
-  s.secrets.emplace_back(secret);
+  // Longest first: a secret that begins with another one must not leave its end behind.
+  const auto place = std::find_if(s.secrets.begin(), s.secrets.end(),
+                                  [&](const auto& other) { return other.size() < secret.size(); });
+  s.secrets.emplace(place, secret);
 }
 
 std::string redacted(std::string_view text) {
