@@ -39,8 +39,9 @@ struct Checkpoint {
   std::string state;
 };
 
-/// What is written together or not at all. Upserts: a row replaces one with a smaller position
-/// (`through`, gap and symbol positions), never one with a greater.
+/// What is written together or not at all. Upserts: a bar or symbol replaces one with a smaller
+/// position (`through`, `SymbolRow::position`) and is ignored otherwise. A gap is known by its
+/// position: the same one again changes nothing. A checkpoint replaces one that is not further on.
 struct Commit {
   std::vector<BarRow> bars;
   std::vector<model::Gap> gaps;
@@ -48,10 +49,12 @@ struct Commit {
   std::optional<Checkpoint> checkpoint;
 };
 
-/// One owner thread.
+/// One owner thread. One writer at a time.
 class Writer {
  public:
   virtual ~Writer() = default;
+  /// When it returns, readers see all of it; after an error, nothing of it (it may be written
+  /// again). `full`: the disk or store.bytes_max; `corrupt`: the file is damaged.
   virtual Result<> write(const Commit& commit) = 0;
 };
 
@@ -61,8 +64,9 @@ struct BarQuery {
   model::Basis basis = model::Basis::all;
   model::EventTime from = model::EventTime::min();  ///< start >= from
   model::EventTime to = model::EventTime::max();    ///< start < to
-  size_t limit = 0;  ///< 0: no limit. With `newest_first`, the newest ones; order stays ascending.
-  bool newest_first = false;
+  size_t limit = 0;            ///< 0: no limit.
+  bool newest = false;  ///< The newest `limit` bars instead of the oldest; the order stays
+                        ///< ascending. Needs a symbol, an interval and a limit, else `invalid`.
 };
 
 /// Reads what is committed. One owner thread each; make one per thread.
@@ -84,11 +88,12 @@ class Reader {
   virtual Result<> bars(const BarQuery& query,
                         const std::function<bool(const model::Bar&)>& each) = 0;
 
-  /// Oldest first; `symbol` empty: all. Gaps of a whole source are included for every symbol.
+  /// Those that overlap [from, to), by beginning, then position; `symbol` empty: all; limit 0: no
+  /// limit. Gaps of a whole source are included for every symbol.
   virtual Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
                                                model::IngestTime to, size_t limit) = 0;
 
-  virtual Result<std::vector<SymbolRow>> symbols() = 0;
+  virtual Result<std::vector<SymbolRow>> symbols() = 0;  ///< By symbol bytes.
   virtual Result<std::optional<Checkpoint>> checkpoint() = 0;
 };
 

@@ -1,0 +1,159 @@
+#include "store/memory/store.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+namespace tapeline::store {
+namespace {
+
+using model::EventTime;
+using model::IngestTime;
+using Key = std::tuple<std::string, model::Interval, model::Basis, EventTime>;
+
+Key key_of(const model::BarKey& key) {
+  return {key.symbol, key.interval, key.basis, key.start};
+}
+
+struct Content {
+  mutable std::mutex mutex;
+  std::map<Key, BarRow> bars;                // Guarded by mutex.
+  std::map<Position, model::Gap> gaps;       // Guarded by mutex.
+  std::map<std::string, SymbolRow> symbols;  // Guarded by mutex.
+  std::optional<Checkpoint> checkpoint;      // Guarded by mutex.
+};
+
+class MemoryWriter final : public Writer {
+ public:
+  explicit MemoryWriter(std::shared_ptr<Content> content) : content_(std::move(content)) {}
+
+  Result<> write(const Commit& commit) override {
+    std::lock_guard lock(content_->mutex);
+    for (const BarRow& row : commit.bars) {
+      const auto [at, fresh] = content_->bars.try_emplace(key_of(row.bar.key), row);
+      if (!fresh && row.bar.through > at->second.bar.through) at->second = row;
+    }
+    for (const model::Gap& gap : commit.gaps) content_->gaps.try_emplace(gap.position, gap);
+    for (const SymbolRow& row : commit.symbols) {
+      const auto [at, fresh] = content_->symbols.try_emplace(row.symbol, row);
+      if (!fresh && row.position > at->second.position) at->second = row;
+    }
+    auto& checkpoint = content_->checkpoint;
+    if (commit.checkpoint &&
+        (!checkpoint || commit.checkpoint->position >= checkpoint->position))
+      checkpoint = commit.checkpoint;
+    return {};
+  }
+
+ private:
+  const std::shared_ptr<Content> content_;
+};
+
+class MemoryReader final : public Reader {
+ public:
+  explicit MemoryReader(std::shared_ptr<Content> content) : content_(std::move(content)) {}
+
+  Result<std::optional<BarRow>> row(const model::BarKey& key) override {
+    std::lock_guard lock(content_->mutex);
+    const auto at = content_->bars.find(key_of(key));
+    return at == content_->bars.end() ? std::nullopt : std::optional(at->second);
+  }
+
+  Result<std::vector<BarRow>> rows_overlapping(const std::string& symbol, EventTime from,
+                                               EventTime to) override {
+    std::lock_guard lock(content_->mutex);
+    std::vector<BarRow> rows;
+    for (const auto& [key, row] : content_->bars)
+      if (row.bar.key.symbol == symbol && row.bar.key.start < to && row.bar.end > from)
+        rows.push_back(row);
+    return rows;
+  }
+
+  Result<> bars(const BarQuery& query,
+                const std::function<bool(const model::Bar&)>& each) override {
+    if (query.newest && (query.symbol.empty() || !query.interval || query.limit == 0))
+      return make_error(ErrorCode::invalid,
+                        "store: the newest bars are of one symbol and interval, up to a limit");
+    std::vector<model::Bar> found = matching(query);
+    if (query.limit > 0 && found.size() > query.limit) {
+      if (query.newest)
+        found.erase(found.begin(), found.end() - static_cast<ptrdiff_t>(query.limit));
+      else
+        found.resize(query.limit);
+    }
+    for (const model::Bar& bar : found)
+      if (!each(bar)) break;
+    return {};
+  }
+
+  Result<std::vector<model::Gap>> gaps(const std::string& symbol, IngestTime from, IngestTime to,
+                                       size_t limit) override {
+    std::lock_guard lock(content_->mutex);
+    std::vector<model::Gap> gaps;
+    for (const auto& [position, gap] : content_->gaps) {
+      const bool ours = symbol.empty() || !gap.symbol || *gap.symbol == symbol;
+      if (ours && gap.from < to && (gap.to > from || gap.from >= from)) gaps.push_back(gap);
+    }
+    std::sort(gaps.begin(), gaps.end(), [](const model::Gap& a, const model::Gap& b) {
+      return std::tie(a.from, a.position) < std::tie(b.from, b.position);
+    });
+    if (limit > 0 && gaps.size() > limit) gaps.resize(limit);
+    return gaps;
+  }
+
+  Result<std::vector<SymbolRow>> symbols() override {
+    std::lock_guard lock(content_->mutex);
+    std::vector<SymbolRow> rows;
+    for (const auto& [symbol, row] : content_->symbols) rows.push_back(row);
+    return rows;
+  }
+
+  Result<std::optional<Checkpoint>> checkpoint() override {
+    std::lock_guard lock(content_->mutex);
+    return content_->checkpoint;
+  }
+
+ private:
+  std::vector<model::Bar> matching(const BarQuery& query) const {
+    std::lock_guard lock(content_->mutex);
+    std::vector<model::Bar> found;
+    for (const auto& [key, row] : content_->bars) {
+      const model::BarKey& bar = row.bar.key;
+      if ((query.symbol.empty() || bar.symbol == query.symbol) &&
+          (!query.interval || bar.interval == *query.interval) && bar.basis == query.basis &&
+          bar.start >= query.from && bar.start < query.to)
+        found.push_back(row.bar);
+    }
+    return found;
+  }
+
+  const std::shared_ptr<Content> content_;
+};
+
+class MemoryStore final : public Store {
+ public:
+  Result<std::unique_ptr<Writer>> open_writer() override {
+    return std::unique_ptr<Writer>(std::make_unique<MemoryWriter>(content_));
+  }
+  Result<std::unique_ptr<Reader>> open_reader() override {
+    return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(content_));
+  }
+  uint64_t bytes() const override {
+    std::lock_guard lock(content_->mutex);
+    uint64_t sum = 0;
+    for (const auto& [key, row] : content_->bars) sum += sizeof key + sizeof row + row.state.size();
+    return sum;
+  }
+
+ private:
+  const std::shared_ptr<Content> content_ = std::make_shared<Content>();
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_memory_store() {
+  return std::make_unique<MemoryStore>();
+}
+
+}  // namespace tapeline::store
