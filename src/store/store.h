@@ -59,12 +59,12 @@ class Writer {
 };
 
 struct BarQuery {
-  std::string symbol;  ///< Empty: every symbol.
-  std::optional<model::Interval> interval;
+  std::string symbol{};  ///< Empty: every symbol.
+  std::optional<model::Interval> interval{};
   model::Basis basis = model::Basis::all;
   model::EventTime from = model::EventTime::min();  ///< start >= from
   model::EventTime to = model::EventTime::max();    ///< start < to
-  size_t limit = 0;            ///< 0: no limit.
+  size_t limit = 0;                                 ///< 0: no limit.
   bool newest = false;  ///< The newest `limit` bars instead of the oldest; the order stays
                         ///< ascending. Needs a symbol, an interval and a limit, else `invalid`.
 };

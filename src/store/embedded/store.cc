@@ -38,12 +38,13 @@ Result<std::unique_ptr<Database>> connect(const std::string& path, Database::Acc
   TAPELINE_TRY(database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"));
   const auto page = database.number("PRAGMA page_size");
   if (!page) return page.error();
-  TAPELINE_TRY(database.execute(fmt::format("PRAGMA wal_autocheckpoint={}; "
-                                            "PRAGMA journal_size_limit={}",
-                                            options.wal_bytes / page.value(), options.wal_bytes)));
+  TAPELINE_TRY(
+      database.execute(fmt::format("PRAGMA wal_autocheckpoint={}; "
+                                   "PRAGMA journal_size_limit={}",
+                                   options.wal_bytes / page.value(), options.wal_bytes)));
   if (options.bytes_max > 0)
-    TAPELINE_TRY(database.execute(
-        fmt::format("PRAGMA max_page_count={}", std::max<int64_t>(options.bytes_max / page.value(), 1))));
+    TAPELINE_TRY(database.execute(fmt::format(
+        "PRAGMA max_page_count={}", std::max<int64_t>(options.bytes_max / page.value(), 1))));
   return opened;
 }
 
@@ -303,8 +304,8 @@ class EmbeddedReader final : public Reader {
     return {};
   }
 
-  static void bind_series(Statement& statement, const std::string& symbol,
-                          model::Interval interval, Basis basis) {
+  static void bind_series(Statement& statement, const std::string& symbol, model::Interval interval,
+                          Basis basis) {
     statement.bind(1, std::string_view(symbol));
     statement.bind(2, interval.ms());
     statement.bind(3, model::to_string(basis));
@@ -377,8 +378,7 @@ class EmbeddedReader final : public Reader {
     return stopped;
   }
 
-  Result<> newest_bars(const BarQuery& query,
-                       const std::function<bool(const model::Bar&)>& each) {
+  Result<> newest_bars(const BarQuery& query, const std::function<bool(const model::Bar&)>& each) {
     if (query.symbol.empty() || !query.interval || query.limit == 0)
       return make_error(ErrorCode::invalid,
                         "store: the newest bars are of one symbol and interval, up to a limit");
@@ -445,19 +445,21 @@ Result<std::unique_ptr<Store>> open_embedded_store_to_read(const std::string& pa
                                                            const Options& options) {
   std::error_code error;
   if (!std::filesystem::exists(path, error))
-    return make_error(ErrorCode::not_found, "store: there is no {}; give the data directory of a "
-                      "run or replay", path);
+    return make_error(ErrorCode::not_found,
+                      "store: there is no {}; give the data directory of a "
+                      "run or replay",
+                      path);
   auto database = connect(path, Database::Access::read, options);
   if (!database) return database.error();
   const auto version = database.value()->number("PRAGMA user_version");
   if (!version) return version.error();
   const auto known = static_cast<int64_t>(migrations().size());
   if (version.value() != known)
-    return make_error(ErrorCode::invalid,
-                      "store: {} has format version {} and this program reads {}; {}", path,
-                      version.value(), known,
-                      version.value() < known ? "start `tapeline run` on it once to bring it up to date"
-                                              : "use the newer program that wrote it");
+    return make_error(
+        ErrorCode::invalid, "store: {} has format version {} and this program reads {}; {}", path,
+        version.value(), known,
+        version.value() < known ? "start `tapeline run` on it once to bring it up to date"
+                                : "use the newer program that wrote it");
   return std::unique_ptr<Store>(std::make_unique<EmbeddedStore>(path, options, false));
 }
 

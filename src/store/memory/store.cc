@@ -40,8 +40,7 @@ class MemoryWriter final : public Writer {
       if (!fresh && row.position > at->second.position) at->second = row;
     }
     auto& checkpoint = content_->checkpoint;
-    if (commit.checkpoint &&
-        (!checkpoint || commit.checkpoint->position >= checkpoint->position))
+    if (commit.checkpoint && (!checkpoint || commit.checkpoint->position >= checkpoint->position))
       checkpoint = commit.checkpoint;
     return {};
   }
