@@ -146,7 +146,35 @@ constexpr size_t kShortDigits = 15;
 /// Room for a point, 39 digits and a scale of up to 56 (a VWAP near 10^-38 with 18 digits).
 constexpr int kPlainTextMax = 80;
 
+/// whole + fraction / 10^scale, for scales up to 18: nearly every number that is printed.
+void append_short(std::string& out, bool negative, uint64_t whole, uint64_t fraction, int scale) {
+  char text[kPlainTextMax];
+  char* end = text;
+  if (negative) *end++ = '-';
+  end = std::to_chars(end, text + sizeof text, whole).ptr;
+  if (fraction != 0) {
+    for (; fraction % 10 == 0; --scale) fraction /= 10;
+    *end = '.';
+    for (int place = scale; place > 0; --place, fraction /= 10)
+      end[place] = static_cast<char>('0' + fraction % 10);
+    end += scale + 1;
+  }
+  out.append(text, static_cast<size_t>(end - text));
+}
+
 void append_plain(std::string& out, bool negative, UInt128 digits, int scale) {
+  // Division of 128-bit numbers is slow: once at most, not once a digit.
+  if (scale <= Sum::kScale && digits <= UINT64_MAX) {
+    const auto power = static_cast<uint64_t>(internal::kPowers[static_cast<size_t>(scale)]);
+    const auto small = static_cast<uint64_t>(digits);
+    return append_short(out, negative, small / power, small % power, scale);
+  }
+  if (scale == Sum::kScale) {
+    const auto power = internal::kWidePowers[Sum::kScale];
+    if (const UInt128 whole = digits / power; whole <= UINT64_MAX)
+      return append_short(out, negative, static_cast<uint64_t>(whole),
+                          static_cast<uint64_t>(digits - whole * power), scale);
+  }
   while (scale > 0 && digits % 10 == 0) {
     digits /= 10;
     --scale;

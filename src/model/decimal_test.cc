@@ -257,5 +257,25 @@ RC_GTEST_PROP(VwapProperty, IsWithinHalfAUnitOfTheEighteenthDigit, ()) {
   RC_ASSERT(2 * error <= static_cast<Int128>(v));
 }
 
+TEST(Decimal, PrintsAtTheEdgesOfItsWidths) {
+  EXPECT_EQ(to_text(Decimal{INT64_MIN, 0}), "-9223372036854775808");
+  EXPECT_EQ(to_text(Decimal{INT64_MIN, 18}), "-9.223372036854775808");
+  EXPECT_EQ(to_text(Decimal{1, 18}), "0.000000000000000001");
+  EXPECT_EQ(to_text(Decimal{-100, 1}), "-10");
+  const auto units = [](std::string_view digits) {
+    Int128 value = 0;
+    for (const char digit : digits) value = value * 10 + (digit - '0');
+    return to_text(Sum::from_units(value));
+  };
+  EXPECT_EQ(units("18446744073709551615"), "18.446744073709551615");
+  EXPECT_EQ(units("18446744073709551616"), "18.446744073709551616");
+  EXPECT_EQ(units("18446744073709551615999999999999999999"),
+            "18446744073709551615.999999999999999999");
+  EXPECT_EQ(units("18446744073709551616000000000000000000"), "18446744073709551616");
+  EXPECT_EQ(units("99999999999999999999000000000000000001"),
+            "99999999999999999999.000000000000000001");
+  EXPECT_EQ(units("1000000000000000000000"), "1000");
+}
+
 }  // namespace
 }  // namespace tapeline::model
