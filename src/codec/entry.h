@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "codec/avro.h"
 #include "model/control.h"
 #include "model/trade.h"
 
@@ -115,7 +116,14 @@ class EntryWriter {
   uint32_t count_ = 0;
 };
 
-/// The text of schemas/Entry.avsc, minified, for container headers.
+/// The text of schemas/Entry.avsc without needless space, for container headers.
 std::string_view entry_schema();
+
+inline std::string_view ConditionsView::next_name(std::string_view& rest) {
+  avro::Cursor in(rest);
+  const std::string_view name = in.text();
+  rest = in.rest();
+  return name;
+}
 
 }  // namespace tapeline::codec
