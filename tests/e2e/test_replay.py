@@ -41,9 +41,10 @@ def test_every_form_of_a_recording_gives_the_same_bars(
     assert_same_bars(expected, tapeline.export_bars(ALL_INTERVALS))
 
 
-def test_the_day_of_crypto_is_the_utc_day(small, tapeline, tmp_path, oracle_of, assert_same_bars):
-    rows = [row for row in feeds.rows_of(small) if row["symbol"].startswith("BINANCE:")]
-    file = feeds.write_rows(tmp_path / "crypto.csv", rows)
+def test_days_of_crypto_and_forex(small, tapeline, tmp_path, oracle_of, assert_same_bars):
+    """The UTC day, and 17:00 to 17:00 in New York."""
+    rows = [row for row in feeds.rows_of(small) if ":" in row["symbol"]]
+    file = feeds.write_rows(tmp_path / "days.csv", rows)
     tapeline.replay(file, intervals="1m,1d")
     assert_same_bars(oracle_of(file, intervals="1m,1d"), tapeline.export_bars("1m,1d"))
 

@@ -21,13 +21,14 @@ sent. The rules, in the order in which they are applied:
    its price updates. Sums are exact; a sum of 10^20 or more (10^38 units of 10^-18) does not fit and is null.
 5. A window is [start, start + interval) in UTC; a window without trade or update has no bar.
 
-What it does not know: the day of a stock (regular session) and of forex (17:00 New York). `1d` is the UTC day, which is
-right for crypto.
+A day (`1d`) is the UTC day for crypto and 17:00 to 17:00 in New York for forex. The day of a stock is that of its regular
+session, which the oracle does not know: it gives no `1d` bars of symbols without a venue.
 """
 
 import argparse
 import collections
 import csv
+import datetime
 import decimal
 import functools
 import gzip
@@ -36,9 +37,11 @@ import json
 import re
 import sys
 import time
+import zoneinfo
 from decimal import Decimal
 
-HEADER = "symbol,interval_ms,start_ms,open,high,low,close,volume,notional,count,price_update_count,priced_by".split(",")
+HEADER = ["symbol", "interval_ms", "start_ms", "open", "high", "low", "close"]
+HEADER += ["volume", "notional", "count", "price_update_count", "priced_by"]
 
 INTERVALS_MS = {
     "1s": 1_000,
@@ -52,6 +55,9 @@ INTERVALS_MS = {
     "4h": 14_400_000,
     "1d": 86_400_000,
 }
+
+NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
+FOREX_VENUES = ("OANDA", "IC MARKETS", "FXCM", "FOREX", "FOREX.COM")
 
 PRICE_DECIMALS = 10
 VOLUME_DECIMALS = 8
@@ -338,13 +344,34 @@ def bar_of(symbol, interval_ms, start_ms, members):
     ]
 
 
+def window_start(symbol, interval_ms, event_time):
+    """Where the window of this time begins; None where the oracle does not know it."""
+    if interval_ms != INTERVALS_MS["1d"]:
+        return event_time // interval_ms * interval_ms
+    venue, colon, _ = symbol.partition(":")
+    if not colon:
+        return None
+    return forex_day(event_time) if venue in FOREX_VENUES else event_time // interval_ms * interval_ms
+
+
+def forex_day(event_time):
+    """The last 17:00 in New York at or before this time."""
+    local = datetime.datetime.fromtimestamp(event_time // 1000, NEW_YORK)
+    turn = datetime.datetime(local.year, local.month, local.day, 17, tzinfo=NEW_YORK)
+    if turn > local:
+        turn -= datetime.timedelta(days=1)  # on the clock: also across a change to or from summer time
+    return int(turn.timestamp()) * 1000
+
+
 def bars_of(tape, intervals_ms):
     for symbol in sorted(tape.trades, key=lambda name: name.encode("utf-8")):
         trades = tape.trades[symbol]
         trades.sort()
         for interval_ms in sorted(intervals_ms):
-            for window, members in itertools.groupby(trades, key=lambda trade: trade.event_time // interval_ms):
-                yield bar_of(symbol, interval_ms, window * interval_ms, list(members))
+            window = functools.partial(window_start, symbol, interval_ms)
+            for start_ms, members in itertools.groupby(trades, key=lambda trade: window(trade.event_time)):
+                if start_ms is not None:
+                    yield bar_of(symbol, interval_ms, start_ms, list(members))
 
 
 def write_bars(bars, output):
