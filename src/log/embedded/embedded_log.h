@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/metrics.h"
+#include "log/log.h"
+#include "log/options.h"
+
+/// The log as a folder of Avro object container segments. README.md has the format.
+namespace tapeline::log {
+
+/// Where a log lives and what it is made of. The references must outlive the log and its readers.
+struct EmbeddedSetup {
+  FileSystem& files;
+  const Clock& clock;  ///< Asked for retention only.
+  metrics::Registry& metrics;
+  std::string folder;
+  std::string name;  ///< In diagnostics and metric labels: "entries", "dead_letters".
+  RecordFormat format;
+  Options options;
+  uint64_t generation = 0;  ///< A greater one than the folder's begins anew, behind it.
+  uint64_t seed = 0;        ///< Of the segments' markers.
+};
+
+/// Opens for writing, with a thread of its own; cuts a torn tail. One process at a time: the caller
+/// holds the lock of the data directory.
+Result<std::unique_ptr<Log>> open_embedded_log(const EmbeddedSetup& setup);
+
+/// Opens for reading what is there now, also while another process writes: a block that is not
+/// whole yet is the end. Changes nothing. Its readers finish at that end.
+Result<std::unique_ptr<Source>> open_embedded_source(const EmbeddedSetup& setup);
+
+}  // namespace tapeline::log
