@@ -32,10 +32,10 @@ struct Closed {
   };
   Kind kind = Kind::broken;
   int http_status = 0;
-  int close_code = 0;   ///< Of the close frame; 0 when there was none.
-  std::string message;  ///< A sentence, secrets redacted.
-  Headers headers;      ///< Of the refusing response (Retry-After).
-  std::string body;     ///< Of the refusing response, at most 4 KiB.
+  int close_code = 0;        ///< Of the close frame; 0 when there was none.
+  std::string message = {};  ///< A sentence, secrets redacted; of `by_peer` the peer's reason.
+  Headers headers = {};      ///< Of the refusing response (Retry-After).
+  std::string body = {};     ///< Of the refusing response, at most 4 KiB.
 };
 
 /// One WebSocket connection as a client. Handlers are called on the loop's thread; `closed` is

@@ -42,7 +42,7 @@ class Loop {
   [[nodiscard]] virtual Timer after(std::chrono::microseconds delay,
                                     std::function<void()> task) = 0;
 
-  /// Runs callbacks until `stop`.
+  /// Runs callbacks until `stop`; returns at once if that came before.
   virtual void run() = 0;
   /// Thread-safe.
   virtual void stop() = 0;

@@ -19,16 +19,19 @@ class WebSocketSession {
  public:
   virtual ~WebSocketSession() = default;
 
-  /// Queues a text message; bytes may be shared among sessions. Check `queued_bytes` first: the
-  /// queue's limit closes the session with 1013.
+  /// Queues a text message; bytes may be shared among sessions. Check `queued_bytes` first: a
+  /// message beyond the queue's limit drops the queue and closes the session with 1013.
   virtual void send(std::shared_ptr<const std::string> text) = 0;
   virtual size_t queued_bytes() const = 0;
+  /// After what is queued. Later sends are dropped.
   virtual void close(int code, std::string_view reason) = 0;
   /// Ends the TCP connection without a closing handshake, as a fault.
   virtual void abort() = 0;
-  /// Sends raw bytes as one frame payload whatever they are (invalid UTF-8 too); for simulating
-  /// faults.
-  virtual void send_raw(std::string bytes) = 0;
+  enum class Opcode { text, binary };
+  /// Sends raw bytes as one frame payload whatever they are; for simulating faults. In a text frame
+  /// bytes that are not UTF-8 make a correct peer fail the connection (1007); in a binary one they
+  /// reach its program.
+  virtual void send_raw(std::string bytes, Opcode opcode) = 0;
   /// While paused nothing is read from the peer.
   virtual void pause_reading(bool paused) = 0;
   virtual bool open() const = 0;
