@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/counters.h"
+#include "engine/options.h"
 #include "log/log.h"
 #include "model/bar.h"
 #include "model/control.h"
@@ -15,30 +17,12 @@
 /// number, no environment; whatever changes content is a record.
 namespace tapeline::engine {
 
-/// How memory is used; never what comes out (law 3).
-struct Options {
-  int64_t cache_bytes_max = 16 << 20;  ///< Final bars kept in memory for cheap revision. 0: none.
-};
-
-/// What changed since the last call of `take_changes`; for screens and counters.
+/// What changed since the last call of `take_changes`; for screens.
 struct Changes {
   std::vector<model::Bar> bars;      ///< Their newest form, each key once, in order of key.
   std::vector<model::Trade> trades;  ///< The newest ones, at most `Engine::kTapeMax`, log order.
-  std::vector<model::Control> controls;  ///< Other than ticks.
+  std::vector<model::Control> controls;  ///< Other than ticks, the newest kTapeMax.
   Position position;                     ///< Everything up to here is applied.
-};
-
-/// Totals since the engine was made; each grows only.
-struct Counters {
-  int64_t records = 0;
-  int64_t trades = 0;  ///< Merged, price updates excluded.
-  int64_t price_updates = 0;
-  int64_t duplicates = 0;  ///< Dropped: their id is not greater than the highest of its source.
-  int64_t fenced = 0;      ///< Dropped: of an epoch older than the source's newest.
-  int64_t late = 0;        ///< Records that revised at least one final bar.
-  int64_t bars_finalized = 0;
-  int64_t store_lookups = 0;
-  int64_t undecodable = 0;  ///< Records that are no Entry of ours.
 };
 
 /// One owner thread. Lifetime: `reader` must outlive the engine.
@@ -51,19 +35,22 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Takes up the state of a checkpoint. An error (`corrupt`, `invalid`) leaves the engine empty:
+  /// Takes up the state of a checkpoint, or of a snapshot of the log (its `as_of` and `state`); to
+  /// be called first. An error (`corrupt`, `invalid`) leaves the engine empty:
   /// the caller then starts from the last snapshot in the log or from its beginning.
   Result<> restore(const store::Checkpoint& checkpoint);
 
-  /// Applies a batch that begins where the last one ended. A store that cannot be read is an
-  /// error; the batch may then be applied again from `position()`.
+  /// Applies a batch; records at or before position() are passed over. A store that cannot be read
+  /// is an error: the same batch may then be applied again. Bytes that are no entries of ours are
+  /// counted, and with them the rest of their batch, which cannot be found any more.
   Result<> apply(const log::Batch& batch);
 
   /// The last applied position.
   Position position() const;
 
   /// Bars, gaps and symbols that changed since the last commit, and a checkpoint at position().
-  /// They stay in memory until `committed` says that they are readable through the store.
+  /// They stay in memory until `committed` says that they are readable through the store; called
+  /// again before that, a commit holds them again. Commits must be written in the order made.
   store::Commit prepare_commit();
 
   /// The commit prepared for `through` is in the store.
@@ -72,7 +59,8 @@ class Engine {
   /// Bytes of dirty bars: commit when large.
   size_t dirty_bytes() const;
 
-  /// With `wanted` false (bulk replay) bars and trades are not collected.
+  /// With `wanted` false (bulk replay, and at first) changes are not collected. Collected bars
+  /// stay in memory until taken: take them at least as often as commits are made.
   void collect_changes(bool wanted);
   Changes take_changes();
 

@@ -1,0 +1,335 @@
+#include "engine/checkpoint.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "engine/row.h"
+#include "engine/wire.h"
+
+namespace tapeline::engine {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr std::string_view kMagic = "TLE";
+constexpr uint8_t kVersion = 1;
+
+model::EventTime event_time(int64_t ms) {
+  return model::EventTime(milliseconds(ms));
+}
+
+model::IngestTime ingest_time(int64_t us) {
+  return model::IngestTime(microseconds(us));
+}
+
+// ---- Writing.
+
+void write(StateWriter& out, const GapList& gaps) {
+  out.varint(gaps.all().size());
+  for (const Span& span : gaps.all()) out.zigzag(span.from_ms), out.zigzag(span.to_ms);
+}
+
+void write(StateWriter& out, const CoveredList& covered) {
+  out.zigzag(covered.known_from_ms());
+  out.varint(covered.all().size());
+  for (const Covered& one : covered.all()) {
+    out.zigzag(one.span.from_ms);
+    out.zigzag(one.span.to_ms);
+    out.varint(one.source);
+    out.zigzag(one.epoch);
+    out.flag(one.confirmed);
+  }
+}
+
+void write(StateWriter& out, const Source& source) {
+  out.text(source.name);
+  out.flag(source.feed_clock);
+  out.flag(source.open);
+  out.flag(source.ended);
+  out.zigzag(source.epoch_newest);
+  out.zigzag(source.epoch_highest);
+  out.zigzag(source.sequence_highest);
+  out.zigzag(source.last_frame_us);
+  out.zigzag(source.clock_ms);
+  out.zigzag(source.watermark_ms);
+  write(out, source.gaps);
+}
+
+void write(StateWriter& out, const SymbolInterval& interval) {
+  out.varint(interval.served.size());
+  for (const Served& range : interval.served) out.zigzag(range.from_ms), out.zigzag(range.to_ms);
+  out.varint(interval.open.size());
+  for (const Bar* bar : interval.open) out.zigzag(bar->start_ms);
+}
+
+void write(StateWriter& out, const Symbol& symbol) {
+  out.text(symbol.name);
+  out.varint(symbol.source);
+  out.flag(symbol.subscribed);
+  out.flag(symbol.unconfirmed);
+  out.zigzag(symbol.greatest_ms);
+  out.zigzag(symbol.watermark_ms);
+  out.zigzag(symbol.final_end_ms);
+  write(out, symbol.covered);
+  write(out, symbol.gaps);
+  out.text(symbol.row.state);
+  out.text(symbol.row.detail);
+  out.zigzag(symbol.row.since.time_since_epoch().count());
+  out.zigzag(symbol.row.position.raw());
+  for (const SymbolInterval& interval : symbol.intervals) write(out, interval);
+}
+
+void write(StateWriter& out, const Bar& bar, const State& state) {
+  const SourceTable& sources = state.sources;
+  out.varint(bar.symbol);
+  out.byte(bar.interval);
+  out.zigzag(bar.start_ms);
+  out.zigzag(bar.end_ms);
+  out.flag(bar.final);
+  out.zigzag(bar.revision);
+  out.zigzag(std::max(state.applied, bar.merged_till).raw());
+  out.text(sources[bar.ends(sources.order()).first.source].name);
+  out.text(encode_state(bar, sources));
+}
+
+void write(StateWriter& out, const model::Gap& gap) {
+  out.text(gap.source);
+  out.flag(gap.symbol.has_value());
+  out.text(gap.symbol.value_or(""));
+  out.zigzag(gap.from.time_since_epoch().count());
+  out.zigzag(gap.to.time_since_epoch().count());
+  out.text(gap.cause);
+  out.zigzag(gap.position.raw());
+}
+
+/// Bars that the store may not hold as they are: all open ones and final ones that changed.
+std::vector<const Bar*> unsettled(const State& state) {
+  std::vector<const Bar*> out(state.bars.dirty().begin(), state.bars.dirty().end());
+  for (const Symbol& symbol : state.symbols) {
+    for (const SymbolInterval& interval : symbol.intervals) {
+      for (const Bar* bar : interval.open) {
+        if (!bar->dirty) out.push_back(bar);
+      }
+    }
+  }
+  return out;
+}
+
+// ---- Reading.
+
+GapList read_gaps(StateReader& in) {
+  GapList gaps;
+  for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
+    const int64_t from_ms = in.zigzag();
+    gaps.add({from_ms, in.zigzag()});
+  }
+  return gaps;
+}
+
+CoveredList read_covered(StateReader& in, size_t sources) {
+  const int64_t known_from_ms = in.zigzag();
+  std::vector<Covered> list;
+  for (size_t n = in.count(5); n > 0 && in.ok(); --n) {
+    Covered& one = list.emplace_back();
+    one.span.from_ms = in.zigzag();
+    one.span.to_ms = in.zigzag();
+    one.source = static_cast<SourceId>(in.varint());
+    one.epoch = in.zigzag();
+    one.confirmed = in.flag();
+    if (one.source >= sources) in.fail();
+  }
+  CoveredList covered;
+  covered.restore(std::move(list), known_from_ms);
+  return covered;
+}
+
+void read_source(StateReader& in, SourceTable& sources) {
+  const size_t before = sources.size();
+  Source& source = sources[sources.intern(in.text())];
+  if (sources.size() == before) in.fail();
+  source.feed_clock = in.flag();
+  source.open = in.flag();
+  source.ended = in.flag();
+  source.epoch_newest = in.zigzag();
+  source.epoch_highest = in.zigzag();
+  source.sequence_highest = in.zigzag();
+  source.last_frame_us = in.zigzag();
+  source.clock_ms = in.zigzag();
+  source.watermark_ms = in.zigzag();
+  source.gaps = read_gaps(in);
+}
+
+/// What the starts of open bars need to be loaded, after everything else is in its place.
+struct OpenBar {
+  SymbolId symbol;
+  IntervalIndex interval;
+  int64_t start_ms;
+};
+
+void read_symbol(StateReader& in, State& state, std::vector<OpenBar>& open) {
+  const std::string_view name = in.text();
+  if (!in.ok() || state.symbols.find(name) != nullptr) return in.fail();
+  Symbol& symbol = state.symbols.add(name);
+  symbol.source = static_cast<SourceId>(in.varint());
+  if (symbol.source != kNoSource && symbol.source >= state.sources.size()) return in.fail();
+  symbol.subscribed = in.flag();
+  symbol.unconfirmed = in.flag();
+  symbol.greatest_ms = in.zigzag();
+  symbol.watermark_ms = in.zigzag();
+  symbol.final_end_ms = in.zigzag();
+  symbol.covered = read_covered(in, state.sources.size());
+  symbol.gaps = read_gaps(in);
+  if (symbol.unconfirmed && symbol.covered.current() == nullptr) in.fail();
+  symbol.row.symbol = symbol.name;
+  symbol.row.venue_class = model::to_string(symbol.calendar.venue());
+  symbol.row.state = in.text();
+  symbol.row.detail = in.text();
+  symbol.row.since = ingest_time(in.zigzag());
+  symbol.row.position = Position::from_raw(in.zigzag());
+  for (size_t i = 0; i < kIntervalsMax; ++i) {
+    for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
+      const int64_t from_ms = in.zigzag();
+      symbol.intervals[i].served.push_back({from_ms, in.zigzag()});
+    }
+    for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
+      open.push_back({symbol.id, static_cast<IntervalIndex>(i), in.zigzag()});
+    }
+  }
+}
+
+store::BarRow read_row(StateReader& in, SymbolTable& symbols) {
+  store::BarRow row;
+  const uint64_t symbol = in.varint();
+  const uint8_t interval = in.byte();
+  if (symbol >= symbols.size() || interval >= kIntervalsMax) in.fail();
+  if (!in.ok()) return row;
+  row.bar.key = {symbols[static_cast<SymbolId>(symbol)].name, model::known_intervals()[interval],
+                 event_time(in.zigzag()), model::Basis::all};
+  row.bar.end = event_time(in.zigzag());
+  row.bar.final = in.flag();
+  row.bar.revision = in.zigzag();
+  row.bar.through = Position::from_raw(in.zigzag());
+  row.bar.first_id.source = in.text();
+  row.state = in.text();
+  return row;
+}
+
+model::Gap read_gap(StateReader& in) {
+  model::Gap gap;
+  gap.source = in.text();
+  const bool of_symbol = in.flag();
+  const std::string_view symbol = in.text();
+  if (of_symbol) gap.symbol = symbol;
+  gap.from = ingest_time(in.zigzag());
+  gap.to = ingest_time(in.zigzag());
+  gap.cause = in.text();
+  gap.position = Position::from_raw(in.zigzag());
+  return gap;
+}
+
+void read_unsettled(StateReader& in, State& state, std::vector<store::BarRow>& rows) {
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) rows.push_back(read_row(in, state.symbols));
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) state.changed_gaps.push_back(read_gap(in));
+  for (Symbol& symbol : state.symbols) {
+    symbol.row_changed = true;
+    state.changed_symbols.push_back(symbol.id);
+  }
+}
+
+Error damaged(Position position, std::string_view what) {
+  return make_error(ErrorCode::corrupt,
+                    "engine: cannot take up the state at position {}:{}: {}; start from the last "
+                    "snapshot in the log, or from its beginning",
+                    position.generation(), position.ordinal(), what);
+}
+
+/// A snapshot's bar, unless the store has got further with it.
+Result<> take_up_newer(const store::BarRow& row, State& state, Windows& windows,
+                       store::Reader& reader) {
+  Symbol& symbol = *state.symbols.find(row.bar.key.symbol);
+  const auto stored = reader.row(row.bar.key);
+  if (!stored) return stored.error();
+  if (stored.value() && stored.value()->bar.through > row.bar.through) {
+    return windows.take_up(symbol, *stored.value()).ok()
+               ? Result<>()
+               : Result<>(damaged(state.applied, "a bar in the store is damaged"));
+  }
+  auto bar = windows.take_up(symbol, row);
+  if (!bar) return bar.error();
+  state.bars.touch(*bar.value(), state.applied, state.reporting);
+  return {};
+}
+
+Result<> load_open(const OpenBar& open, State& state, Windows& windows, store::Reader& reader) {
+  Symbol& symbol = state.symbols[open.symbol];
+  if (windows.find_in_memory(symbol, open.interval, open.start_ms) != nullptr) return {};
+  const auto row = reader.row({symbol.name, model::known_intervals()[open.interval],
+                               event_time(open.start_ms), model::Basis::all});
+  if (!row) return row.error();
+  if (!row.value()) return damaged(state.applied, "the store lacks a bar that it names");
+  if (auto bar = windows.take_up(symbol, *row.value()); !bar) return bar.error();
+  return {};
+}
+
+}  // namespace
+
+std::string encode_state(const State& state, Form form) {
+  StateWriter out;
+  out.zigzag(state.applied.raw());
+  out.flag(form == Form::snapshot);
+  const std::vector<std::string> settings = state.content.texts();
+  out.varint(settings.size());
+  for (const std::string& setting : settings) out.text(setting);
+  out.varint(state.ever.to_ulong());
+  out.varint(state.sources.size());
+  for (SourceId id = 0; id < state.sources.size(); ++id) write(out, state.sources[id]);
+  out.varint(state.symbols.size());
+  for (const Symbol& symbol : state.symbols) write(out, symbol);
+  if (form == Form::checkpoint) return seal(kMagic, kVersion, out.bytes());
+  const std::vector<const Bar*> bars = unsettled(state);
+  out.varint(bars.size());
+  for (const Bar* bar : bars) write(out, *bar, state);
+  out.varint(state.changed_gaps.size());
+  for (const model::Gap& gap : state.changed_gaps) write(out, gap);
+  return seal(kMagic, kVersion, out.bytes());
+}
+
+Result<> decode_state(std::string_view bytes, Position position, State& state, Windows& windows,
+                      store::Reader& reader) {
+  std::string_view payload;
+  switch (unseal(kMagic, kVersion, bytes, payload)) {
+    case Opened::fine:
+      break;
+    case Opened::damaged:
+      return damaged(position, "its checksum does not fit");
+    case Opened::foreign:
+    case Opened::other_version:
+      return make_error(ErrorCode::invalid,
+                        "engine: cannot take up the state at position {}:{}: another program or "
+                        "version wrote it; start from the beginning of the log",
+                        position.generation(), position.ordinal());
+  }
+  StateReader in(payload);
+  state.applied = state.now = Position::from_raw(in.zigzag());
+  if (state.applied != position) return damaged(position, "it is of another position");
+  const Form form = in.flag() ? Form::snapshot : Form::checkpoint;
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
+    if (state.content.take(in.text()) != ContentSettings::Outcome::taken) in.fail();
+  }
+  state.ever = IntervalSet(in.varint());
+  windows.measure_delta();
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_source(in, state.sources);
+  std::vector<OpenBar> open;
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_symbol(in, state, open);
+  std::vector<store::BarRow> rows;
+  if (form == Form::snapshot) read_unsettled(in, state, rows);
+  if (!in.ok() || !in.at_end()) return damaged(position, "it is not what was written");
+  for (const store::BarRow& row : rows) {
+    TAPELINE_TRY(take_up_newer(row, state, windows, reader));
+  }
+  for (const OpenBar& bar : open) TAPELINE_TRY(load_open(bar, state, windows, reader));
+  return {};
+}
+
+}  // namespace tapeline::engine

@@ -1,0 +1,84 @@
+#include "engine/content.h"
+
+#include <charconv>
+
+#include "base/check.h"
+
+namespace tapeline::engine {
+namespace {
+
+/// False when `text` is not a whole number of 0 to `greatest`.
+bool read_bounded(std::string_view text, int64_t greatest, int64_t& out) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) return false;
+  if (value < 0 || value > greatest) return false;
+  out = value;
+  return true;
+}
+
+/// False when one of the names is unknown or there is none.
+bool read_intervals(std::string_view text, IntervalSet& out) {
+  IntervalSet set;
+  while (true) {
+    const size_t comma = text.find(',');
+    const auto interval = model::parse_interval(text.substr(0, comma));
+    if (!interval) return false;
+    set.set(interval_index(*interval));
+    if (comma == std::string_view::npos) break;
+    text.remove_prefix(comma + 1);
+  }
+  out = set;
+  return true;
+}
+
+}  // namespace
+
+ContentSettings::ContentSettings() {
+  CHECK(model::known_intervals().size() == kIntervalsMax);
+  CHECK(read_intervals(kIntervalsDefault, intervals_));
+  texts_.emplace(kIntervalsKey, kIntervalsDefault);
+  texts_.emplace(kLatencyBoundKey, std::to_string(kLatencyBoundDefaultMs));
+  texts_.emplace(kDisorderKey, std::to_string(kDisorderDefaultMs));
+}
+
+ContentSettings::Outcome ContentSettings::take(std::string_view detail) {
+  const size_t equals = detail.find('=');
+  if (equals == std::string_view::npos || equals == 0) return Outcome::refused;
+  if (detail.size() > kSettingBytesMax) return Outcome::refused;
+  const std::string_view key = detail.substr(0, equals);
+  const std::string_view value = detail.substr(equals + 1);
+  bool fine = true;
+  if (key == kIntervalsKey) fine = read_intervals(value, intervals_);
+  if (key == kLatencyBoundKey) fine = read_bounded(value, kLatencyBoundMaxMs, latency_bound_ms_);
+  if (key == kDisorderKey) fine = read_bounded(value, kDisorderMaxMs, disorder_ms_);
+  if (!fine) return Outcome::refused;
+  const auto known = texts_.find(key);
+  if (known != texts_.end()) {
+    known->second = value;
+    return Outcome::taken;
+  }
+  if (texts_.size() >= kSettingsMax) return Outcome::refused;
+  texts_.emplace(key, value);
+  return Outcome::taken;
+}
+
+std::vector<std::string> ContentSettings::texts() const {
+  std::vector<std::string> out;
+  out.reserve(texts_.size());
+  for (const auto& [key, value] : texts_) out.push_back(key + "=" + value);
+  return out;
+}
+
+int64_t interval_ms(IntervalIndex index) {
+  return model::known_intervals()[index].ms();
+}
+
+IntervalIndex interval_index(model::Interval interval) {
+  const auto& known = model::known_intervals();
+  size_t index = 0;
+  while (index < known.size() && known[index] != interval) ++index;
+  return static_cast<IntervalIndex>(index);
+}
+
+}  // namespace tapeline::engine

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/bar.h"
+
+/// The settings that change what comes out. They are records in the log; the engine takes them
+/// from nowhere else.
+namespace tapeline::engine {
+
+/// Index into model::known_intervals(): a bar's interval as one small number.
+using IntervalIndex = uint8_t;
+inline constexpr size_t kIntervalsMax = 10;
+using IntervalSet = std::bitset<kIntervalsMax>;
+
+inline constexpr std::string_view kIntervalsKey = "engine.intervals";
+inline constexpr std::string_view kLatencyBoundKey = "engine.latency_bound_ms";
+inline constexpr std::string_view kDisorderKey = "engine.disorder_ms";
+
+inline constexpr std::string_view kIntervalsDefault = "1s,1m,5m,1h,1d";
+inline constexpr int64_t kLatencyBoundDefaultMs = 2'000;
+inline constexpr int64_t kDisorderDefaultMs = 3'000;
+inline constexpr int64_t kLatencyBoundMaxMs = 3'600'000;
+inline constexpr int64_t kDisorderMaxMs = 86'400'000;
+
+/// Settings kept by name, known or not; further ones are refused.
+inline constexpr size_t kSettingsMax = 256;
+inline constexpr size_t kSettingBytesMax = 4'096;
+
+class ContentSettings {
+ public:
+  ContentSettings();
+
+  enum class Outcome {
+    taken,    ///< In force from this record on.
+    refused,  ///< Not "key=value", a value out of range, or beyond kSettingsMax.
+  };
+  Outcome take(std::string_view detail);
+
+  /// The feed's delay that its clock allows for.
+  int64_t latency_bound_ms() const { return latency_bound_ms_; }
+  /// How much older than the newest a trade may be and still be in time.
+  int64_t disorder_ms() const { return disorder_ms_; }
+  const IntervalSet& intervals() const { return intervals_; }
+
+  /// "key=value", sorted.
+  std::vector<std::string> texts() const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> texts_;
+  int64_t latency_bound_ms_ = kLatencyBoundDefaultMs;
+  int64_t disorder_ms_ = kDisorderDefaultMs;
+  IntervalSet intervals_;
+};
+
+int64_t interval_ms(IntervalIndex index);
+/// kIntervalsMax when it is none of the known ones.
+IntervalIndex interval_index(model::Interval interval);
+
+}  // namespace tapeline::engine

@@ -1,0 +1,28 @@
+#include "engine/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace tapeline::engine {
+
+std::vector<std::string> ContentOptions::details() const {
+  return {fmt::format("{}={}", kDisorderKey, disorder_ms),
+          fmt::format("{}={}", kIntervalsKey, fmt::join(intervals, ",")),
+          fmt::format("{}={}", kLatencyBoundKey, latency_bound_ms)};
+}
+
+void declare(settings::Declarer& declarer, Options& options, ContentOptions& content) {
+  declarer.section("engine", "Bars from the log.");
+  declarer.list("intervals", content.intervals,
+                "Lengths of bars, out of 1s, 5s, 15s, 1m, 5m, 15m, 30m, 1h, 4h, 1d. One added "
+                "later begins with its next full window.");
+  declarer.integer("latency_bound_ms", content.latency_bound_ms, 0, kLatencyBoundMaxMs, "ms",
+                   "How long a trade may take to us; silence closes a window that much later.");
+  declarer.integer("disorder_ms", content.disorder_ms, 0, kDisorderMaxMs, "ms",
+                   "How much older than the newest a trade of its symbol may be without revising "
+                   "a final bar.");
+  declarer.integer("cache_bytes_max", options.cache_bytes_max, 0, int64_t{1} << 36, "bytes",
+                   "Memory for final bars, so that late trades need not read the store.");
+}
+
+}  // namespace tapeline::engine

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "engine/bars.h"
+#include "engine/sources.h"
+#include "engine/symbols.h"
+#include "store/store.h"
+
+/// A bar as others see it, and the state from which the engine takes it up again.
+///
+/// State, sealed as in wire.h (magic "TLB", version 1):
+///
+///     sources     names of sources 1, 2, ...; 0 is that of the bar's first id
+///     recording   whether any record is of a recording
+///     certificate of a final bar
+///     partials    by session: session, trades, volume, notional, updates
+///     trades,
+///     updates     count; unless 0: first key, last key, open, close, high, low
+///     key         event time, source, epoch, sequence
+///
+/// Every number takes the bytes it needs; a bar of one trade is about 90 bytes. Its downside: no
+/// other tool can merge bars from the store; they read the columns beside it.
+namespace tapeline::engine {
+
+/// The bar as of now: of stocks, a day shows the regular session; all else every session. An open
+/// bar's certificate counts up to its newest record.
+model::Bar present(const Bar& bar, const Symbol& symbol, const SourceTable& sources);
+
+/// The certificate as of now, of what is covered up to `until_ms`.
+Certificate certify(const Bar& bar, const Symbol& symbol, const SourceTable& sources,
+                    int64_t until_ms);
+
+std::string encode_state(const Bar& bar, const SourceTable& sources);
+
+/// Fills `bar`, new and empty, from a row of its key. `corrupt` names the bar.
+Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar);
+
+}  // namespace tapeline::engine

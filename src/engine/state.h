@@ -1,0 +1,35 @@
+#pragma once
+
+#include <vector>
+
+#include "base/position.h"
+#include "engine/bars.h"
+#include "engine/content.h"
+#include "engine/counters.h"
+#include "engine/sources.h"
+#include "engine/symbols.h"
+#include "model/bar.h"
+
+namespace tapeline::engine {
+
+/// Everything an engine knows. One owner; the parts that work on it (windows, controls,
+/// checkpoint) hold references.
+struct State {
+  explicit State(int64_t cache_bytes_max) : bars(cache_bytes_max) {}
+
+  Position applied;  ///< The last record that is wholly applied.
+  Position now;      ///< The record being applied.
+
+  ContentSettings content;
+  IntervalSet ever;  ///< Intervals that some symbol may have windows of.
+  SourceTable sources;
+  SymbolTable symbols;
+  BarTable bars;
+
+  std::vector<SymbolId> changed_symbols;  ///< With a row that the store may not have yet.
+  std::vector<model::Gap> changed_gaps;
+  bool reporting = false;  ///< Changed bars are collected for take_changes.
+  Counters counters;
+};
+
+}  // namespace tapeline::engine

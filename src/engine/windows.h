@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/result.h"
+#include "codec/entry.h"
+#include "engine/state.h"
+#include "model/session.h"
+#include "store/store.h"
+
+namespace tapeline::engine {
+
+/// Puts records into windows and closes them. Works on a State; `State::now` is the position of
+/// the record in hand. What reads the store can fail; it then has changed nothing that matters,
+/// and the record may be applied again.
+class Windows {
+ public:
+  Windows(State& state, store::Reader& reader) : state_(state), reader_(reader) {}
+
+  /// The symbol of that name, made and reported to the store when it is new.
+  Symbol& symbol(std::string_view name, model::IngestTime seen);
+
+  /// Merges a record, by way of the symbol's delta, and closes what its event time closes.
+  Result<> add(Symbol& symbol, SourceId source, const codec::TradeView& record);
+
+  /// From now on the ticks of `source` move the symbol. Its watermark never goes back.
+  void give(Symbol& symbol, SourceId source);
+
+  /// A tick moved the source's watermark: closes windows of its symbols.
+  void close_by_tick(SourceId source);
+
+  /// Every open bar is final, wherever the watermark stands.
+  void close_all(Symbol& symbol);
+
+  /// Merges the delta into its bars.
+  void flush(Symbol& symbol);
+  void flush_all();
+
+  /// What is known of the symbol's coverage changed: its open bars say something else now.
+  void touch_open(Symbol& symbol);
+
+  /// A gap [from, to) became known: rewrites the certificates of final bars, in memory or in the
+  /// store, and touches open ones. `load_overlapping` first, for each symbol; it alone can fail.
+  Result<> load_overlapping(Symbol& symbol, Span gap);
+  void certify_again(const std::vector<Symbol*>& symbols, Span gap);
+
+  /// The intervals by the log changed: an added one begins with each symbol's next full window, a
+  /// removed one keeps the windows that were begun.
+  void change_intervals(const IntervalSet& before);
+
+  /// Takes up a row of the store, or of a snapshot; it is not in memory.
+  Result<Bar*> take_up(Symbol& symbol, const store::BarRow& row);
+  /// The bar, from memory or the store; nullptr when it does not exist.
+  Result<Bar*> find(Symbol& symbol, IntervalIndex interval, model::Window window);
+  /// Only in memory.
+  Bar* find_in_memory(Symbol& symbol, IntervalIndex interval, int64_t start_ms);
+
+  /// To be called when `State::ever` has changed other than by change_intervals.
+  void measure_delta();
+
+ private:
+  Result<> open_delta(Symbol& symbol, model::EventTime time, model::Session session);
+  Bar& make(Symbol& symbol, IntervalIndex interval, model::Window window);
+  Result<bool> may_be_stored(Symbol& symbol, IntervalIndex interval, int64_t start_ms);
+  void hold_open(Symbol& symbol, Bar& bar);
+  void close_till(Symbol& symbol, int64_t watermark_ms);
+  void finish(Symbol& symbol, Bar& bar);
+  void schedule(Symbol& symbol);
+  void schedule_again(SourceId source);
+  int64_t watermark_ms(const Symbol& symbol) const;
+
+  State& state_;
+  store::Reader& reader_;
+  int64_t delta_ms_ = 1'000;      ///< Length of the smallest window.
+  std::vector<SymbolId> active_;  ///< Symbols that may have an active delta, each once.
+};
+
+}  // namespace tapeline::engine
