@@ -40,10 +40,6 @@ bool starts_number(std::string_view token) {
   return token[0] == '-' || (token[0] >= '0' && token[0] <= '9');
 }
 
-bool is_number(std::string_view token) {
-  return model::parse_decimal(token, 0).outcome != model::ParseOutcome::malformed;
-}
-
 bool is_literal(std::string_view token) {
   return token == "null" || token == "true" || token == "false";
 }
@@ -135,7 +131,7 @@ bool read_over(ondemand::value& value, int depth) {
   if (token[0] == '[') return read_over_array(value, depth);
   Text text;
   if (token[0] == '"') return read_text(value, token, text);
-  return starts_number(token) ? is_number(token) : is_literal(token);
+  return starts_number(token) ? model::is_number(token) : is_literal(token);
 }
 
 /// Nothing but white space stands behind the frame's object.
@@ -165,7 +161,7 @@ bool read_field(ondemand::value& value, Field& field) {
     // No text at all is refused like empty text.
     field = {Field::Type::text, text.value};
   } else if (starts_number(token)) {
-    if (!is_number(token)) return false;
+    if (!model::is_number(token)) return false;
     field = {Field::Type::number, token};
   } else {
     if (!read_over(value, 2)) return false;

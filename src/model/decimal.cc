@@ -213,6 +213,11 @@ ParsedDecimal parse_decimal(std::string_view text, int decimals_max) {
   return finish(scanned, decimals_max);
 }
 
+bool is_number(std::string_view text) {
+  Parts parts;
+  return split(text, parts);
+}
+
 void append_text(std::string& out, const Decimal& value) {
   const auto magnitude = value.mantissa < 0 ? -static_cast<UInt128>(value.mantissa)
                                             : static_cast<UInt128>(value.mantissa);

@@ -52,6 +52,9 @@ struct ParsedDecimal {
 /// significant digits).
 ParsedDecimal parse_decimal(std::string_view text, int decimals_max);
 
+/// Whether `text` is a JSON number, of whatever size.
+bool is_number(std::string_view text);
+
 /// Plain, exact, without exponent or trailing zeros: "129.575", "0.22682", "5", "-3.1".
 std::string to_text(const Decimal& value);
 void append_text(std::string& out, const Decimal& value);
