@@ -217,7 +217,7 @@ class FinnhubParser::Impl {
   bool read_members(ondemand::document& document, model::EventTime latest, Members& members);
   bool read_data(ondemand::document& document, ondemand::value& value, model::EventTime latest,
                  Members& members);
-  bool read_element(ondemand::value& value, model::EventTime latest, FrameElement& element);
+  bool read_element(ondemand::value& value, model::EventTime latest, Element& element);
   bool read_conditions(ondemand::value& value, Fields& fields);
 
   Refusal judge(const Fields& fields, model::EventTime latest, TradeView& trade) const;
@@ -227,7 +227,7 @@ class FinnhubParser::Impl {
   const FrameLimits limits_;
   ondemand::parser parser_;
   std::vector<char> padded_;
-  std::vector<FrameElement> elements_;
+  std::vector<Element> elements_;
   std::vector<std::string_view> conditions_;
   /// Of each element its conditions in the list: where they begin. The list moves while it grows.
   std::vector<size_t> conditions_begin_;
@@ -299,7 +299,7 @@ bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::valu
   for (auto result : array) {
     ondemand::value member;
     if (std::move(result).get(member)) return false;
-    FrameElement& element = elements_.emplace_back();
+    Element& element = elements_.emplace_back();
     const char* begin = member.raw_json_token().data();
     if (!read_element(member, latest, element)) return false;
     // A scalar is not yet taken: its token ends it. A container ends before what comes next.
@@ -314,7 +314,7 @@ bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::valu
 }
 
 bool FinnhubParser::Impl::read_element(ondemand::value& value, model::EventTime latest,
-                                       FrameElement& element) {
+                                       Element& element) {
   Fields fields;
   fields.conditions_begin = conditions_.size();
   conditions_begin_.push_back(conditions_.size());

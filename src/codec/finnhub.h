@@ -2,11 +2,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 
-#include "codec/entry.h"
+#include "codec/element.h"
 #include "model/trade.h"
 
 /// Frames of Finnhub's WebSocket: JSON in, trades and rejects out.
@@ -30,20 +29,11 @@ enum class FrameKind {
 
 std::string_view to_string(FrameKind kind);
 
-/// One member of a trade frame, in its order.
-struct FrameElement {
-  /// Filled when there is no `reject`: symbol, price, volume, event time, conditions and the flags
-  /// of rounding. The rest (ingest time, id, frame) is the caller's to fill in.
-  TradeView trade;
-  std::optional<model::RejectReason> reject;
-  std::string_view raw;  ///< Its bytes as received.
-};
-
 struct Frame {
   FrameKind kind = FrameKind::unknown;
   model::RejectReason reason = model::RejectReason::malformed_json;  ///< Of kind `rejected`.
   std::string_view text;
-  std::span<FrameElement> elements;  ///< Empty unless kind is `trades`.
+  std::span<Element> elements;  ///< Empty unless kind is `trades`.
 };
 
 /// Reads frames. One owner thread. No allocation once it has seen its largest frame.

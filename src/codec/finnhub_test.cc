@@ -18,7 +18,7 @@ constexpr model::EventTime kLatest(milliseconds(1'800'000'000'000));
 
 /// What a frame became, in words that fit on a line: "AAPL 190 3 @1699999980000 [1 12] |
 /// -bad_price".
-std::string in_words(const FrameElement& element) {
+std::string in_words(const Element& element) {
   if (element.reject) return fmt::format("-{}", to_string(*element.reject));
   const TradeView& trade = element.trade;
   std::string words =
@@ -41,7 +41,7 @@ std::string in_words(const Frame& frame) {
   if (frame.kind != FrameKind::trades)
     return fmt::format("{}{}{}", to_string(frame.kind), frame.text.empty() ? "" : " ", frame.text);
   std::string words;
-  for (const FrameElement& element : frame.elements)
+  for (const Element& element : frame.elements)
     words += (words.empty() ? "" : " | ") + in_words(element);
   return words;
 }
@@ -254,7 +254,7 @@ TEST(FinnhubElement, KeepsItsBytes) {
       R"({"data":[ {"p":0,"s":"A","t":1,"v":1} , 5 ,"x" ,[1, [2]] ,{"p":{"y": [3]}}  ],"type":"trade"})",
       kLatest);
   std::vector<std::string_view> raw;
-  for (const FrameElement& element : frame.elements) raw.push_back(element.raw);
+  for (const Element& element : frame.elements) raw.push_back(element.raw);
   EXPECT_EQ(raw, (std::vector<std::string_view>{R"({"p":0,"s":"A","t":1,"v":1})", "5", R"("x")",
                                                 "[1, [2]]", R"({"p":{"y": [3]}})"}));
 }
@@ -270,7 +270,7 @@ RC_GTEST_PROP(FinnhubProperty, AnyChangeOfBytesHasAnOutcome, ()) {
                         rc::gen::arbitrary<char>());
   FinnhubParser parser;
   const Frame result = parser.parse(frame, kLatest);
-  for (const FrameElement& element : result.elements) {
+  for (const Element& element : result.elements) {
     RC_ASSERT(frame.find(element.raw) != std::string::npos);
     if (!element.reject) RC_ASSERT(element.trade.price.mantissa > 0);
   }
@@ -298,7 +298,7 @@ TEST(FinnhubCaptured, EveryFrameIsRead) {
     const Frame frame = parser.parse(line, kLatest);
     kinds.emplace_back(to_string(frame.kind));
     words.push_back(in_words(frame));
-    for (const FrameElement& element : frame.elements) ++(element.reject ? rejected : trades);
+    for (const Element& element : frame.elements) ++(element.reject ? rejected : trades);
   }
   ASSERT_EQ(kinds.size(), 20u);
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "trades"), 18);

@@ -1,0 +1,177 @@
+#include "codec/csv.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "codec/fields.h"
+
+namespace tapeline::codec {
+
+namespace {
+
+using model::RejectReason;
+
+constexpr char kSeparator = ';';
+constexpr std::string_view kUnknownPrefix = "tape:";
+
+/// Sale conditions of the US tape (CTS and UTP specifications) by the names they share with
+/// Finnhub's table of condition codes. @ F T I are borne out by captured frames. B is "average
+/// price trade" on the consolidated tape; on Nasdaq's own it means "bunched" (code 4).
+constexpr std::array<TapeLetter, 16> kLetters = {{
+    {'@', "1"},   // regular
+    {'F', "8"},   // intermarket sweep order
+    {'I', "12"},  // odd lot
+    {'T', "24"},  // Form T (extended hours)
+    {'U', "25"},  // extended hours, sold out of sequence
+    {'M', "16"},  // market center official close
+    {'O', "19"},  // opening prints
+    {'Q', "20"},  // market center official open
+    {'4', "32"},  // derivatively priced
+    {'7', "37"},  // qualified contingent trade
+    {'V', "26"},  // contingent trade
+    {'B', "3"},   // average price trade
+    {'N', "17"},  // next day
+    {'C', "5"},   // cash sale
+    {'Z', "30"},  // sold out of sequence
+    {'R', "22"},  // seller
+}};
+
+/// For each character its code, or "tape:X".
+class LetterTable {
+ public:
+  LetterTable() {
+    for (size_t i = 0; i < names_.size(); ++i) {
+      std::ranges::copy(kUnknownPrefix, unknown_[i].begin());
+      unknown_[i].back() = static_cast<char>(i);
+      names_[i] = {unknown_[i].data(), unknown_[i].size()};
+    }
+    for (const TapeLetter& known : kLetters)
+      names_[static_cast<uint8_t>(known.letter)] = known.code;
+  }
+  LetterTable(const LetterTable&) = delete;
+  LetterTable& operator=(const LetterTable&) = delete;
+
+  std::string_view operator[](char letter) const { return names_[static_cast<uint8_t>(letter)]; }
+
+ private:
+  std::array<std::array<char, kUnknownPrefix.size() + 1>, 256> unknown_;
+  std::array<std::string_view, 256> names_;
+};
+
+const LetterTable& letter_table() {
+  static const LetterTable table;
+  return table;
+}
+
+bool is_ascii(std::string_view text) {
+  uint64_t seen = 0;
+  size_t i = 0;
+  for (; i + sizeof seen <= text.size(); i += sizeof seen) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, sizeof word);
+    seen |= word;
+  }
+  for (; i < text.size(); ++i) seen |= static_cast<uint8_t>(text[i]);
+  return (seen & 0x8080808080808080) == 0;
+}
+
+bool is_utf8(std::string_view text) {
+  return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size());
+}
+
+Element rejected(Element element, RejectReason reason) {
+  element.reject = reason;
+  return element;
+}
+
+}  // namespace
+
+std::span<const TapeLetter> tape_letters() {
+  return kLetters;
+}
+
+Element CsvRowParser::parse(std::string_view line, model::EventTime latest) {
+  Element element;
+  element.raw = line;
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!is_utf8(line)) return rejected(element, RejectReason::not_utf8);
+  if (!split(line)) return rejected(element, RejectReason::malformed_row);
+
+  const auto& [symbol, price, volume, time, conditions] = fields_;
+  TradeView& trade = element.trade;
+  element.reject = read_symbol(symbol, symbol_bytes_max_, trade);
+  if (!element.reject) element.reject = read_price(price, trade);
+  if (!element.reject) element.reject = read_volume(volume, trade);
+  if (!element.reject) element.reject = read_event_time(time, latest, trade);
+  if (!element.reject && !conditions.empty()) trade.conditions = map_conditions(conditions);
+  return element;
+}
+
+bool CsvRowParser::split(std::string_view line) {
+  if (line.find('"') != std::string_view::npos) return split_quoted(line);
+  for (size_t column = 0; column + 1 < kColumns; ++column) {
+    const size_t comma = line.find(',');
+    if (comma == std::string_view::npos) return false;
+    fields_[column] = line.substr(0, comma);
+    line.remove_prefix(comma + 1);
+  }
+  fields_[kColumns - 1] = line;
+  return line.find(',') == std::string_view::npos;
+}
+
+bool CsvRowParser::split_quoted(std::string_view line) {
+  unquoted_.clear();
+  // No text below grows beyond the line, so what is reserved does not move.
+  unquoted_.reserve(line.size());
+  for (size_t column = 0; column < kColumns; ++column) {
+    const bool is_last = column + 1 == kColumns;
+    const size_t begin = unquoted_.size();
+    if (line.starts_with('"')) {
+      for (line.remove_prefix(1);; line.remove_prefix(1)) {
+        if (line.empty()) return false;  // The quote is not closed.
+        if (line[0] == '"') {
+          line.remove_prefix(1);
+          if (!line.starts_with('"')) break;  // Two are one of the text.
+        }
+        unquoted_.push_back(line[0]);
+      }
+    } else {
+      while (!line.empty() && line[0] != ',') {
+        if (line[0] == '"') return false;
+        unquoted_.push_back(line[0]);
+        line.remove_prefix(1);
+      }
+    }
+    fields_[column] = std::string_view(unquoted_).substr(begin);
+    if (is_last) return line.empty();
+    if (!line.starts_with(',')) return false;
+    line.remove_prefix(1);
+  }
+  return false;
+}
+
+ConditionsView CsvRowParser::map_conditions(std::string_view letters) {
+  const LetterTable& table = letter_table();
+  conditions_.clear();
+  unknown_letters_.clear();
+  unknown_letters_.reserve(letters.size() * (kUnknownPrefix.size() + 1));
+  while (!letters.empty()) {
+    const size_t size = std::min(letters.find(kSeparator), letters.size());
+    const std::string_view letter = letters.substr(0, size);
+    letters.remove_prefix(std::min(size + 1, letters.size()));
+    if (letter.empty()) continue;
+    if (letter.size() == 1) {
+      conditions_.push_back(table[letter[0]]);
+      continue;
+    }
+    const size_t begin = unknown_letters_.size();
+    unknown_letters_.append(kUnknownPrefix).append(letter);
+    conditions_.push_back(std::string_view(unknown_letters_).substr(begin));
+  }
+  return ConditionsView(conditions_);
+}
+
+}  // namespace tapeline::codec

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "codec/element.h"
+
+/// Rows of recordings: symbol,price,volume,trade_timestamp_ms,conditions.
+namespace tapeline::codec {
+
+/// A sale condition of the US tape and Finnhub's code for it.
+struct TapeLetter {
+  char letter;
+  std::string_view code;
+};
+
+/// The letters that have a code. Raised when a letter's code changes: what is logged under one
+/// version keeps its codes.
+inline constexpr int kTapeLettersVersion = 1;
+std::span<const TapeLetter> tape_letters();
+
+/// Reads rows. One owner thread. No allocation once it has seen its longest row.
+///
+/// Fields may be quoted (RFC 4180); a row has five. Whatever else is wrong with a row as such is
+/// malformed_row or not_utf8; its fields are judged like those of a frame, in the order symbol,
+/// price, volume, time.
+///
+/// Conditions are the tape's letters joined with ';': each becomes Finnhub's code, or stays as
+/// "tape:X" when it has none. An empty field is an empty list.
+class CsvRowParser {
+ public:
+  explicit CsvRowParser(size_t symbol_bytes_max = 64) : symbol_bytes_max_(symbol_bytes_max) {}
+
+  /// One row without its line end (one '\r' is read over). `latest` is the greatest event time
+  /// that is not in the future. The answer's views are valid until the next call, and as long as
+  /// the line.
+  Element parse(std::string_view line, model::EventTime latest);
+
+ private:
+  static constexpr size_t kColumns = 5;
+
+  bool split(std::string_view line);
+  bool split_quoted(std::string_view line);
+  ConditionsView map_conditions(std::string_view letters);
+
+  const size_t symbol_bytes_max_;
+  std::string_view fields_[kColumns];
+  std::string unquoted_;         ///< Fields without their quotes.
+  std::string unknown_letters_;  ///< "tape:..." of conditions longer than a letter.
+  std::vector<std::string_view> conditions_;
+};
+
+}  // namespace tapeline::codec

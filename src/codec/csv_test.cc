@@ -1,0 +1,105 @@
+#include "codec/csv.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+namespace tapeline::codec {
+namespace {
+
+constexpr model::EventTime kLatest(std::chrono::milliseconds(1'800'000'000'000));
+
+std::string parsed(std::string_view line) {
+  static CsvRowParser parser;
+  const Element element = parser.parse(line, kLatest);
+  EXPECT_EQ(element.raw, line);
+  if (element.reject) return fmt::format("-{}", to_string(*element.reject));
+  const TradeView& trade = element.trade;
+  std::string words =
+      fmt::format("{} {} {} @{}", trade.symbol, to_text(trade.price), to_text(trade.volume),
+                  trade.event_time.time_since_epoch().count());
+  trade.conditions.for_each([&](std::string_view name) { words += fmt::format(" {}", name); });
+  return words;
+}
+
+TEST(Csv, ReadsRows) {
+  EXPECT_EQ(parsed("AAPL,243.71,100,1273239000000,"), "AAPL 243.71 100 @1273239000000");
+  EXPECT_EQ(parsed("BITFLYER:BTCJPY,1450000,0.00000001,1516460405797,\r"),
+            "BITFLYER:BTCJPY 1450000 0.00000001 @1516460405797");
+  EXPECT_EQ(parsed("IC MARKETS:1,1.06618,0,1,"), "IC MARKETS:1 1.06618 0 @1");
+  EXPECT_EQ(parsed("A,1.05e2,2,1699999980011,"), "A 105 2 @1699999980011");
+  EXPECT_EQ(parsed("\xc3\xa9,1,2,3,"), "\xc3\xa9 1 2 @3");
+}
+
+TEST(Csv, ReadsQuotedFields) {
+  EXPECT_EQ(parsed(R"("A,B","1","2","3","@;F")"), "A,B 1 2 @3 1 8");
+  EXPECT_EQ(parsed(R"("A""B",1,2,3,"")"), "A\"B 1 2 @3");
+  EXPECT_EQ(parsed("\"A\",1,2,3,\r"), "A 1 2 @3");
+  EXPECT_EQ(parsed(R"("A,1,2,3,)"), "-malformed_row");
+  EXPECT_EQ(parsed(R"("A"B,1,2,3,)"), "-malformed_row");
+  EXPECT_EQ(parsed(R"(A"B,1,2,3,)"), "-malformed_row");
+  EXPECT_EQ(parsed(R"("A",1,2,3)"), "-malformed_row");
+  EXPECT_EQ(parsed(R"("A",1,2,3,@,)"), "-malformed_row");
+}
+
+TEST(Csv, MapsTheTapesLettersToFinnhubsCodes) {
+  EXPECT_EQ(parsed("A,1,2,3,@;F;T;I"), "A 1 2 @3 1 8 24 12");
+  EXPECT_EQ(parsed("A,1,2,3,4"), "A 1 2 @3 32");
+  EXPECT_EQ(parsed("A,1,2,3,X;@;XY;f"), "A 1 2 @3 tape:X 1 tape:XY tape:f");
+  EXPECT_EQ(parsed("A,1,2,3,;@;;F;"), "A 1 2 @3 1 8");
+  // data/README.md of the recordings, in its order.
+  std::string all;
+  for (const TapeLetter& known : tape_letters())
+    all += fmt::format("{}{} {}", all.empty() ? "" : ", ", known.letter, known.code);
+  EXPECT_EQ(all,
+            "@ 1, F 8, I 12, T 24, U 25, M 16, O 19, Q 20, 4 32, 7 37, V 26, B 3, N 17, C 5, Z 30, "
+            "R 22");
+}
+
+TEST(Csv, RejectsARowAlone) {
+  EXPECT_EQ(parsed("AAPL,100"), "-malformed_row");
+  EXPECT_EQ(parsed("AAPL,100,1,3"), "-malformed_row");
+  EXPECT_EQ(parsed("AAPL,100,1,3,,"), "-malformed_row");
+  EXPECT_EQ(parsed(""), "-malformed_row");
+  EXPECT_EQ(parsed("A\xff,1,2,3,"), "-not_utf8");
+  EXPECT_EQ(parsed(",100,1,1699999980009,"), "-bad_symbol");
+  EXPECT_EQ(parsed("AAPL,-100,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL,0,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL,NaN,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL,,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL, 1,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL,0.00000000004,1,1,"), "-bad_price");
+  EXPECT_EQ(parsed("AAPL,100,-1,1,"), "-bad_volume");
+  EXPECT_EQ(parsed("AAPL,100,many,1,"), "-bad_volume");
+  EXPECT_EQ(parsed("AAPL,12345678901.23456789,1,1,"), "-price_out_of_range");
+  EXPECT_EQ(parsed("AAPL,100,1e19,1,"), "-volume_out_of_range");
+  EXPECT_EQ(parsed("AAPL,100,1,1516799999999999,"), "-time_in_future");
+  EXPECT_EQ(parsed("AAPL,100,1,soon,"), "-bad_time");
+  EXPECT_EQ(parsed("AAPL,100,1,,"), "-bad_time");
+  EXPECT_EQ(parsed("AAPL,100,1,1699999980008.5,"), "-bad_time");
+  EXPECT_EQ(parsed("AAPL,100,1,-1,"), "-bad_time");
+  EXPECT_EQ(parsed("AAPL,100,1,01,"), "-bad_time");
+}
+
+TEST(Csv, MarksWhatItRounds) {
+  CsvRowParser parser;
+  EXPECT_EQ(parser.parse("A,0.12345678905,1,1,", kLatest).trade.flags, model::kPriceRounded);
+  EXPECT_EQ(parser.parse("A,1,1.000000005,1,", kLatest).trade.flags, model::kVolumeRounded);
+  EXPECT_EQ(parser.parse("A,1,1,1,", kLatest).trade.flags, 0);
+}
+
+RC_GTEST_PROP(CsvProperty, QuotingEveryFieldChangesNothing, ()) {
+  std::string line = "AAPL,243.71,100,1273239000000,@;F";
+  const int changes = *rc::gen::inRange(0, 4);
+  for (int i = 0; i < changes; ++i)
+    line[*rc::gen::inRange<size_t>(0, line.size())] = *rc::gen::inRange(' ', '~');
+  RC_PRE(line.find('"') == std::string::npos);
+  std::string quoted = "\"";
+  for (const char c : line) quoted += c == ',' ? std::string("\",\"") : std::string(1, c);
+  quoted += "\"";
+  RC_ASSERT(parsed(quoted) == parsed(line));
+}
+
+}  // namespace
+}  // namespace tapeline::codec
