@@ -75,6 +75,14 @@ void Events::count_repaired(const std::string& path, uint64_t offset, uint64_t s
               path, offset, said, found);
 }
 
+void Events::marker_damaged(const std::string& path, uint64_t offset) {
+  damages_.add();
+  diag::error("log_marker_damaged",
+              "{}: the marker before byte {} is damaged; the records in front of it are whole and "
+              "are used",
+              path, offset);
+}
+
 void Events::index_rebuilt(const std::string& path) {
   diag::info("log_index_rebuilt", "made {} anew: it was missing or damaged", path);
 }

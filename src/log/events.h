@@ -22,6 +22,7 @@ class Events {
   void torn_tail_cut(const std::string& path, uint64_t offset, uint64_t bytes);
   void damage_found(const std::string& sentence);
   void count_repaired(const std::string& path, uint64_t offset, uint64_t said, uint64_t found);
+  void marker_damaged(const std::string& path, uint64_t offset);
   void index_rebuilt(const std::string& path);
   void index_not_written(const Error& error);
   void write_failed(const Error& error);

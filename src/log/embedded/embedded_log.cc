@@ -531,6 +531,7 @@ void EmbeddedLog::try_recovery() {
       lost = next_.ordinal() - state_->end.ordinal();
       free = next_ = state_->end;
       segment_bytes_ = bytes;
+      ++active().version;
       flush_wanted_ = sync_wanted_ = Position{};
       error_.reset();
     } else {

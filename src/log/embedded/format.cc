@@ -176,7 +176,7 @@ Parse parse_block_head(std::string_view bytes, BlockHead& head) {
   if (payload <= static_cast<int64_t>(kChecksumBytes) ||
       payload > static_cast<int64_t>(kPayloadBytesMax))
     return Parse::damaged;
-  head = {static_cast<uint64_t>(count), static_cast<uint64_t>(payload), scanner.at()};
+  head = {static_cast<uint64_t>(count), static_cast<uint64_t>(payload), scanner.at(), false};
   return Parse::whole;
 }
 

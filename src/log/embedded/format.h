@@ -42,9 +42,10 @@ Parse parse_header(std::string_view bytes, Header& header);
 
 /// The numbers in front of a block.
 struct BlockHead {
-  uint64_t count = 0;    ///< Records.
-  uint64_t payload = 0;  ///< Stored bytes between head and marker, the checksum included.
-  uint64_t head = 0;     ///< Bytes of these numbers themselves.
+  uint64_t count = 0;           ///< Records.
+  uint64_t payload = 0;         ///< Stored bytes between head and marker, the checksum included.
+  uint64_t head = 0;            ///< Bytes of these numbers themselves.
+  bool marker_damaged = false;  ///< Set by who looks for it.
 
   uint64_t bytes() const { return head + payload + kMarkerBytes; }
 };

@@ -6,14 +6,12 @@
 
 namespace tapeline::log::embedded {
 
-Cursor::Cursor(State& state, std::shared_ptr<Segment> segment, std::unique_ptr<File> file)
-    : state_(state), segment_(std::move(segment)), file_(std::move(file), 0) {}
+Cursor::Cursor(State& state, std::shared_ptr<Segment> segment)
+    : state_(state), segment_(std::move(segment)), file_(nullptr, 0) {}
 
 Result<std::unique_ptr<Cursor>> Cursor::open(State& state, std::shared_ptr<Segment> segment) {
-  auto file = state.files.open_read(segment->path);
-  if (!file) return file.error();
-  std::unique_ptr<Cursor> cursor(new Cursor(state, std::move(segment), std::move(file.value())));
-  cursor->refresh();
+  std::unique_ptr<Cursor> cursor(new Cursor(state, std::move(segment)));
+  TAPELINE_TRY(cursor->refresh());
   auto parse = cursor->file_.read_header(cursor->header_);
   if (!parse) return parse.error();
   cursor->headed_ =
@@ -23,17 +21,26 @@ Result<std::unique_ptr<Cursor>> Cursor::open(State& state, std::shared_ptr<Segme
   return cursor;
 }
 
-void Cursor::refresh() {
+Result<> Cursor::refresh() {
   std::vector<Span> spans;
+  uint64_t version = 0;
   {
     const std::lock_guard lock(state_.mutex);
     file_.set_limit(segment_->bytes);
     end_ordinal_ = segment_->end_ordinal;
+    version = segment_->version;
     spans = segment_->index.all();
+  }
+  if (!file_.is_open() || version != version_) {
+    auto file = state_.files.open_read(segment_->path);
+    if (!file) return file.error();
+    file_.replace(std::move(file.value()));
+    version_ = version;
   }
   if (spans.empty()) spans = load_index(state_, *segment_, file_.limit());
   anchors_ = anchors_of(spans);
   anchors_.push_back({file_.limit(), end_ordinal_});
+  return {};
 }
 
 bool Cursor::sums_up(const Anchor& from, const Anchor& to) {
@@ -78,7 +85,7 @@ Result<> Cursor::seek(uint64_t ordinal) {
 }
 
 Result<bool> Cursor::next(Batch& batch) {
-  if (offset_ >= file_.limit()) refresh();
+  if (offset_ >= file_.limit()) TAPELINE_TRY(refresh());
   if (offset_ >= file_.limit()) return false;
   if (offset_ == 0) return step_over_damage("its header is not what was written");
   BlockHead head;
@@ -91,6 +98,7 @@ Result<bool> Cursor::next(Batch& batch) {
   if (!records) return step_over_damage("the checksum of a block does not match");
   if (records->count != head.count)
     state_.events.count_repaired(segment_->path, offset_, head.count, records->count);
+  if (head.marker_damaged) state_.events.marker_damaged(segment_->path, offset_ + head.bytes());
   batch.first = Position(segment_->first.generation(), ordinal_);
   batch.count = records->count;
   batch.bytes = std::make_shared<const std::string>(std::move(records->bytes));
@@ -100,7 +108,7 @@ Result<bool> Cursor::next(Batch& batch) {
 }
 
 Error Cursor::step_over_damage(std::string_view reason) {
-  refresh();
+  if (auto refreshed = refresh(); !refreshed) return refreshed.error();
   const uint64_t damaged = offset_;
   const uint64_t lost_from = ordinal_;
   // Without a known ordinal the place behind is the end of this segment.

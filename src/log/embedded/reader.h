@@ -26,16 +26,18 @@ class Cursor {
   Result<bool> next(Batch& batch);
 
  private:
-  Cursor(State& state, std::shared_ptr<Segment> segment, std::unique_ptr<File> file);
+  Cursor(State& state, std::shared_ptr<Segment> segment);
 
-  /// Takes up what became visible since, and what the index knows.
-  void refresh();
+  /// Takes up what became visible since, what the index knows, and the file that took the place of
+  /// the one opened before.
+  Result<> refresh();
   bool sums_up(const Anchor& from, const Anchor& to);
   Error step_over_damage(std::string_view reason);
 
   State& state_;
   const std::shared_ptr<Segment> segment_;
   SegmentFile file_;
+  uint64_t version_ = 0;  // Of the segment's file.
   Header header_;
   bool headed_ = false;
   std::vector<Anchor> anchors_;

@@ -60,8 +60,13 @@ Result<Parse> SegmentFile::head_at(uint64_t offset, BlockHead& head) {
   auto marker = window(offset + head.head + head.payload, kMarkerBytes);
   if (!marker) return marker.error();
   if (marker.value().size() < kMarkerBytes) return Parse::incomplete;
-  return std::memcmp(marker.value().data(), marker_.data(), kMarkerBytes) == 0 ? Parse::whole
-                                                                               : Parse::damaged;
+  if (std::memcmp(marker.value().data(), marker_.data(), kMarkerBytes) == 0) return Parse::whole;
+  // A marker that is damaged alone costs nothing: the checksum tells that the block is here, and so
+  // that the next one begins behind it.
+  auto payload = payload_at(offset, head);
+  if (!payload) return payload.error();
+  head.marker_damaged = decode_payload(payload.value()).has_value();
+  return head.marker_damaged ? Parse::whole : Parse::damaged;
 }
 
 Result<std::string_view> SegmentFile::stored_at(uint64_t offset, const BlockHead& head) {

@@ -31,6 +31,10 @@ class SegmentFile {
  public:
   SegmentFile(std::unique_ptr<File> file, uint64_t limit) : file_(std::move(file)), limit_(limit) {}
 
+  bool is_open() const { return file_ != nullptr; }
+  /// Goes on with another file that holds the same bytes.
+  void replace(std::unique_ptr<File> file) { file_ = std::move(file); }
+
   uint64_t limit() const { return limit_; }
   void set_limit(uint64_t limit) { limit_ = limit; }
 
@@ -40,8 +44,8 @@ class SegmentFile {
 
   const Marker& marker() const { return marker_; }
 
-  /// Head of the block at `offset`, and whether a marker stands at its end. `incomplete` when the
-  /// block reaches beyond the limit.
+  /// Head of the block at `offset`; `whole` when the marker stands at its end, or its records are
+  /// right without. `incomplete` when the block reaches beyond the limit.
   Result<Parse> head_at(uint64_t offset, BlockHead& head);
 
   /// A whole block as stored, and its payload alone; its head is known. Valid until the next call.
@@ -58,7 +62,7 @@ class SegmentFile {
   Result<std::optional<uint64_t>> count_to_anchor(uint64_t offset,
                                                   const std::vector<Anchor>& anchors);
 
-  const std::unique_ptr<File> file_;
+  std::unique_ptr<File> file_;
   uint64_t limit_;
   Marker marker_{};
   std::string buffer_;

@@ -98,6 +98,8 @@ void load_times(State& state) {
     Segment& segment = *state.segments[i];
     const std::vector<Span> spans = load_index(state, segment, segment.bytes);
     if (spans.empty() || spans.back().end_offset != segment.bytes) continue;
+    // Right also when the segment behind is missing.
+    segment.end_ordinal = spans.back().end_ordinal;
     segment.times.emplace();
     for (const Span& span : spans) segment.times->merge(span.times);
   }

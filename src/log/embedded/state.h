@@ -23,6 +23,7 @@ struct Segment {
   // Guarded by State::mutex.
   uint64_t bytes = 0;          ///< Visible ones: whole blocks at the log's durability.
   uint64_t end_ordinal = 0;    ///< Behind its last record.
+  uint64_t version = 0;        ///< Counts how often another file took the place of the first.
   TimeIndex index;             ///< Of the active segment; empty for closed ones, whose file has it.
   std::optional<Times> times;  ///< Of a closed segment, once known.
 };
