@@ -110,6 +110,13 @@ Element CsvRowParser::parse(std::string_view line, model::EventTime latest) {
   return element;
 }
 
+std::optional<CsvFields> CsvRowParser::fields(std::string_view line) {
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  if (!is_utf8(line) || !split(line)) return std::nullopt;
+  const auto& [symbol, price, volume, time, conditions] = fields_;
+  return CsvFields{symbol, price, volume, time, map_conditions(conditions)};
+}
+
 bool CsvRowParser::split(std::string_view line) {
   if (line.find('"') != std::string_view::npos) return split_quoted(line);
   for (size_t column = 0; column + 1 < kColumns; ++column) {

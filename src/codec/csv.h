@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,15 @@ struct TapeLetter {
 inline constexpr int kTapeLettersVersion = 1;
 std::span<const TapeLetter> tape_letters();
 
+/// The texts of one row as they stand in it, quotes removed, and its conditions as codes.
+struct CsvFields {
+  std::string_view symbol;
+  std::string_view price;
+  std::string_view volume;
+  std::string_view time;
+  ConditionsView conditions;
+};
+
 /// Reads rows. One owner thread. No allocation once it has seen its longest row.
 ///
 /// Fields may be quoted (RFC 4180); a row has five. Whatever else is wrong with a row as such is
@@ -37,6 +47,10 @@ class CsvRowParser {
   /// that is not in the future. The answer's views are valid until the next call, and as long as
   /// the line.
   Element parse(std::string_view line, model::EventTime latest);
+
+  /// The same row unjudged, for whoever passes its texts on. Nothing when it is malformed_row or
+  /// not_utf8. The views are valid as long as those of `parse`.
+  std::optional<CsvFields> fields(std::string_view line);
 
  private:
   static constexpr size_t kColumns = 5;

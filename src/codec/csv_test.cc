@@ -57,6 +57,19 @@ TEST(Csv, MapsTheTapesLettersToFinnhubsCodes) {
             "R 22");
 }
 
+TEST(Csv, HandsOutTextsUnjudged) {
+  CsvRowParser parser;
+  const auto fields = parser.fields("A,01.50,x,,@;F\r");
+  ASSERT_TRUE(fields);
+  EXPECT_EQ(fields->symbol, "A");
+  EXPECT_EQ(fields->price, "01.50");
+  EXPECT_EQ(fields->volume, "x");
+  EXPECT_EQ(fields->time, "");
+  EXPECT_EQ(fields->conditions.size(), 2u);
+  EXPECT_FALSE(parser.fields("A,1,2,3"));
+  EXPECT_FALSE(parser.fields("A,1,2,3,\xff"));
+}
+
 TEST(Csv, RejectsARowAlone) {
   EXPECT_EQ(parsed("AAPL,100"), "-malformed_row");
   EXPECT_EQ(parsed("AAPL,100,1,3"), "-malformed_row");
