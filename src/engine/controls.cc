@@ -98,9 +98,9 @@ void Controls::end_coverage(SourceId source, int64_t to_ms) {
   for (Symbol& symbol : state_.symbols) {
     const Covered* current = symbol.covered.current();
     if (current == nullptr || current->source != source) continue;
+    windows_.touch_open(symbol);
     symbol.covered.close(to_ms);
     symbol.unconfirmed = false;
-    windows_.touch_open(symbol);
   }
 }
 
@@ -111,6 +111,7 @@ void Controls::change_subscription(const model::Control& control, SourceId sourc
   set_row(symbol, control, model::to_string(control.kind));
   // A feed clock follows event times, which nothing else that we know of can be compared with.
   const bool measurable = !source.feed_clock && !source.recording;
+  windows_.touch_open(symbol);
   if (control.kind == ControlKind::subscribed) {
     symbol.subscribed = true;
     windows_.give(symbol, source_id);
@@ -124,7 +125,6 @@ void Controls::change_subscription(const model::Control& control, SourceId sourc
     symbol.covered.close(floor_ms(control.to.value_or(control.ingest_time)));
     symbol.unconfirmed = false;
   }
-  windows_.touch_open(symbol);
 }
 
 void Controls::set_row(Symbol& symbol, const model::Control& control, std::string_view row_state) {

@@ -65,6 +65,8 @@ class Engine::Impl {
  private:
   Result<> apply_entry(const codec::EntryView& entry);
   Result<> apply_trade(const codec::TradeView& trade);
+  /// The subscription brought a record.
+  void confirm(Symbol& symbol, SourceId source, int64_t epoch);
   void skip_undecodable(const log::Batch& batch, uint32_t from);
 
   const Options options_;
@@ -158,15 +160,8 @@ Result<> Engine::Impl::apply_trade(const codec::TradeView& trade) {
   }
   Symbol& symbol = core_->windows.symbol(trade.symbol, trade.ingest_time);
   if (symbol.source != source_id && !symbol.subscribed) core_->windows.give(symbol, source_id);
+  if (symbol.unconfirmed) confirm(symbol, source_id, trade.epoch);
   TAPELINE_TRY(core_->windows.add(symbol, source_id, trade));
-  if (symbol.unconfirmed) {
-    const Covered& current = *symbol.covered.current();
-    if (current.source == source_id && current.epoch == trade.epoch) {
-      symbol.covered.confirm_current();
-      symbol.unconfirmed = false;
-      core_->windows.touch_open(symbol);
-    }
-  }
   source.epoch_highest = trade.epoch;
   source.sequence_highest = trade.sequence;
   source.last_frame_us =
@@ -174,6 +169,14 @@ Result<> Engine::Impl::apply_trade(const codec::TradeView& trade) {
   ++(trade.is_price_update() ? state.counters.price_updates : state.counters.trades);
   if (state.reporting) push_bounded(tape_, trade.to_trade(), kTapeMax);
   return {};
+}
+
+void Engine::Impl::confirm(Symbol& symbol, SourceId source, int64_t epoch) {
+  const Covered& current = *symbol.covered.current();
+  if (current.source != source || current.epoch != epoch) return;
+  core_->windows.touch_open(symbol);
+  symbol.covered.confirm_current();
+  symbol.unconfirmed = false;
 }
 
 store::Commit Engine::Impl::prepare_commit() {

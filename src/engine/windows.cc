@@ -297,22 +297,36 @@ void Windows::close_by_tick(SourceId source_id) {
 
 void Windows::close_till(Symbol& symbol, int64_t watermark) {
   flush(symbol);
-  symbol.next_close_ms = INT64_MAX;
-  for (size_t i = 0; i < kIntervalsMax; ++i) {
-    std::vector<Bar*>& open = symbol.intervals[i].open;
+  for (SymbolInterval& of : symbol.intervals) {
     size_t closed = 0;
-    for (; closed < open.size() && open[closed]->end_ms <= watermark; ++closed) {
-      finish(symbol, *open[closed]);
+    for (; closed < of.open.size() && of.open[closed]->end_ms <= watermark; ++closed) {
+      finish(symbol, *of.open[closed]);
     }
-    open.erase(open.begin(), open.begin() + static_cast<ptrdiff_t>(closed));
-    if (!open.empty()) {
-      symbol.next_close_ms = std::min(symbol.next_close_ms, open.front()->end_ms);
-    }
+    of.open.erase(of.open.begin(), of.open.begin() + static_cast<ptrdiff_t>(closed));
   }
+  find_next_close(symbol);
 }
 
+/// Bars that hold this record already are ahead of it: whether it closed them, they know.
 void Windows::close_all(Symbol& symbol) {
-  close_till(symbol, INT64_MAX);
+  flush(symbol);
+  for (SymbolInterval& of : symbol.intervals) {
+    std::erase_if(of.open, [&](Bar* bar) {
+      if (bar->merged_till >= state_.now) return false;
+      finish(symbol, *bar);
+      return true;
+    });
+  }
+  find_next_close(symbol);
+}
+
+void Windows::find_next_close(Symbol& symbol) {
+  symbol.next_close_ms = INT64_MAX;
+  for (const SymbolInterval& of : symbol.intervals) {
+    if (!of.open.empty()) {
+      symbol.next_close_ms = std::min(symbol.next_close_ms, of.open.front()->end_ms);
+    }
+  }
 }
 
 void Windows::finish(Symbol& symbol, Bar& bar) {

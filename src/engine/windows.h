@@ -37,7 +37,8 @@ class Windows {
   void flush(Symbol& symbol);
   void flush_all();
 
-  /// What is known of the symbol's coverage changed: its open bars say something else now.
+  /// What is known of the symbol's coverage is about to change: its open bars will say something
+  /// else then, and records before are judged by what was known.
   void touch_open(Symbol& symbol);
 
   /// A gap [from, to) became known: rewrites the certificates of final bars, in memory or in the
@@ -65,6 +66,7 @@ class Windows {
   Result<bool> may_be_stored(Symbol& symbol, IntervalIndex interval, int64_t start_ms);
   void hold_open(Symbol& symbol, Bar& bar);
   void close_till(Symbol& symbol, int64_t watermark_ms);
+  static void find_next_close(Symbol& symbol);
   void finish(Symbol& symbol, Bar& bar);
   void schedule(Symbol& symbol);
   void schedule_again(SourceId source);

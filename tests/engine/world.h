@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
@@ -36,6 +37,11 @@ struct Habits {
   uint32_t batch_max = UINT32_MAX;
   int every = 1;  ///< `after` happens after every so many records.
 };
+
+/// How rapidcheck prints them.
+inline void showValue(const Habits& habits, std::ostream& out) {
+  out << habits.name;
+}
 
 inline const std::vector<Habits>& all_habits() {
   using After = Habits::After;
