@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/check.h"
+
 namespace tapeline::settings {
 namespace {
 
@@ -159,6 +161,18 @@ void Declarer::list(std::string_view key, std::vector<std::string>& member,
 void Declarer::secret(std::string_view key, std::string& member, std::string_view sentence) {
   text(key, member, sentence);
   settings_.back().secret = true;
+}
+
+void Declarer::refine(std::string_view key, std::function<std::string()> check) {
+  for (Setting& setting : settings_) {
+    if (setting.key != key) continue;
+    setting.set = [set = std::move(setting.set), check = std::move(check)](std::string_view text) {
+      std::string wrong = set(text);
+      return wrong.empty() ? check() : wrong;
+    };
+    return;
+  }
+  CHECK(false, "no setting {} is declared", key);
 }
 
 const Setting* Declarer::find(std::string_view key) const {

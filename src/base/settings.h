@@ -46,6 +46,10 @@ class Declarer {
   void list(std::string_view key, std::vector<std::string>& member, std::string_view sentence);
   void secret(std::string_view key, std::string& member, std::string_view sentence);
 
+  /// A further check of the setting `key`, after its value was stored: an empty string, or what is
+  /// wrong with it.
+  void refine(std::string_view key, std::function<std::string()> check);
+
   struct Section {
     std::string name;
     std::string sentence;

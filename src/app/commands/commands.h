@@ -1,0 +1,51 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+
+/// The subcommands. Each takes the settings as loaded and its own arguments, prints to standard
+/// output, and returns the process's exit code.
+namespace tapeline::app {
+
+/// Documented in docs/command-line.md.
+enum ExitCode : int {
+  kOk = 0,
+  kFailed = 1,       ///< An operating failure: the message says what to do.
+  kUsage = 2,        ///< Wrong arguments or settings.
+  kInterrupted = 3,  ///< Stopped by a signal before the work was done; what was done is kept.
+};
+
+struct RunArguments {
+  std::vector<std::string> recordings;  ///< Played instead of connecting to a feed.
+  std::string speed = "1";              ///< Times real time, or "max".
+  bool exit_at_end = false;             ///< Ends when the recording has.
+};
+int run(Config& config, const RunArguments& arguments);
+
+struct ReplayArguments {
+  std::vector<std::string> files;
+  std::string speed = "max";
+};
+int replay(Config& config, const ReplayArguments& arguments);
+
+int simulate(Config& config);
+
+struct QueryArguments {
+  std::string symbol;  ///< Empty: all.
+  std::vector<std::string> intervals;
+  std::string basis = "all";
+  std::string from, to;  ///< RFC 3339 or milliseconds; empty: open.
+  int64_t limit = 0;     ///< The newest so many; 0: all.
+  std::string format;    ///< "table", "csv", "json".
+  std::string columns;   ///< Names joined with commas; empty: the stable ones.
+};
+int query_bars(Config& config, const QueryArguments& arguments);
+int query_trades(Config& config, const QueryArguments& arguments);
+int query_gaps(Config& config, const QueryArguments& arguments);
+
+int check(Config& config);
+int print_config(const Config& config, bool effective);
+
+}  // namespace tapeline::app

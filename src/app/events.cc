@@ -1,0 +1,31 @@
+#include "app/events.h"
+
+#include "base/diag.h"
+
+namespace tapeline::app::events {
+
+void started(std::string_view feed, std::string_view data_dir) {
+  diag::info("started", "feed {}, data in {}", feed, data_dir);
+}
+
+void stopped(double seconds) {
+  diag::info("stopped", "everything is stored ({:.1f} s)", seconds);
+}
+
+void checkpoint_dropped(std::string_view why) {
+  diag::warning("checkpoint_dropped", "{}; bars are rebuilt from the log", why);
+}
+
+void log_unreadable(std::string_view why) {
+  diag::error("log_unreadable", "{}", why);
+}
+
+void store_unreadable(std::string_view why) {
+  diag::error("store_unreadable", "{}; trying again", why);
+}
+
+void commit_failed(std::string_view why) {
+  diag::error("commit_failed", "{}; bars wait in memory and are written when it works again", why);
+}
+
+}  // namespace tapeline::app::events

@@ -1,0 +1,122 @@
+#include "app/registry.h"
+
+#include <algorithm>
+
+#include "app/log_formats.h"
+#include "base/random.h"
+#include "codec/dead_letter.h"
+#include "log/embedded/embedded_log.h"
+#include "store/embedded/store.h"
+
+namespace tapeline::app {
+namespace {
+
+/// Dead letters in an embedded log of their own.
+class LoggedDeadLetters final : public ingest::DeadLetterSink {
+ public:
+  LoggedDeadLetters(log::Log& log, metrics::Registry& metrics)
+      : log_(log),
+        dropped_(metrics.counter("tapeline_ingest_dead_letters_dropped_total",
+                                 "Dead letters that could not be kept.")) {}
+
+  void put(const ingest::DeadLetter& letter) override {
+    const model::DeadLetter record{.reason = letter.reason,
+                                   .source = std::string(letter.source),
+                                   .epoch = letter.epoch,
+                                   .sequence = letter.sequence,
+                                   .frame = letter.frame,
+                                   .ingest_time = letter.ingest_time,
+                                   .raw = std::string(letter.bytes),
+                                   .detail = {}};
+    std::string bytes;
+    codec::append(bytes, record);
+    log::Times times;
+    times.ingest_max = letter.ingest_time.time_since_epoch().count();
+    const bool room = log_.status().pending_bytes + bytes.size() <= kPendingBytesMax;
+    if (!room || !log_.append(std::move(bytes), 1, times).ok()) dropped_.add();
+  }
+
+ private:
+  /// The sink must not wait; a burst of rejects beyond this is counted only.
+  static constexpr uint64_t kPendingBytesMax = 4 << 20;
+
+  log::Log& log_;
+  metrics::Counter dropped_;
+};
+
+log::EmbeddedSetup entry_setup(const Config& config, const store::DataDirectory& directory,
+                               FileSystem& files, const Clock& clock, metrics::Registry& metrics) {
+  return {.files = files,
+          .clock = clock,
+          .metrics = metrics,
+          .folder = directory.log_folder(),
+          .name = "entries",
+          .format = entry_format(),
+          .options = config.log,
+          .generation = 0,
+          .seed = random_seed()};
+}
+
+log::EmbeddedSetup dead_letter_setup(const Config& config, const store::DataDirectory& directory,
+                                     FileSystem& files, const Clock& clock,
+                                     metrics::Registry& metrics) {
+  log::EmbeddedSetup setup = entry_setup(config, directory, files, clock, metrics);
+  setup.folder = directory.dead_letter_folder();
+  setup.name = "dead_letters";
+  setup.format = dead_letter_format();
+  setup.options.durability = "os";
+  setup.options.retention_bytes_max = config.dead_letters.bytes_max;
+  setup.options.segment_bytes_max =
+      std::min(setup.options.segment_bytes_max, config.dead_letters.bytes_max / 4);
+  return setup;
+}
+
+}  // namespace
+
+Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem& files,
+                       const Clock& clock, metrics::Registry& metrics) {
+  Tape tape;
+  auto directory = store::DataDirectory::open(
+      files, clock,
+      {.path = config.data_directory(feed),
+       .feed = feed,
+       .free_bytes_min = static_cast<uint64_t>(config.store.free_bytes_min)});
+  if (!directory) return directory.error();
+  tape.directory = std::move(directory).value();
+
+  auto store = store::open_embedded_store(tape.directory->store_file(), feed, clock, config.store);
+  if (!store) return store.error();
+  tape.store = std::move(store).value();
+
+  auto log = log::open_embedded_log(entry_setup(config, *tape.directory, files, clock, metrics));
+  if (!log) return log.error();
+  tape.log = std::move(log).value();
+
+  auto letters =
+      log::open_embedded_log(dead_letter_setup(config, *tape.directory, files, clock, metrics));
+  if (!letters) return letters.error();
+  tape.dead_letter_log = std::move(letters).value();
+  tape.dead_letters = std::make_unique<LoggedDeadLetters>(*tape.dead_letter_log, metrics);
+  return tape;
+}
+
+Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
+                                   metrics::Registry& metrics) {
+  TapeView view;
+  auto directory = store::DataDirectory::open_to_read(
+      files,
+      {.path = config.data_directory(config.data.feed.empty() ? "simulated" : config.data.feed),
+       .feed = config.data.feed,
+       .free_bytes_min = 0});
+  if (!directory) return directory.error();
+  view.directory = std::move(directory).value();
+  auto store = store::open_embedded_store_to_read(view.directory->store_file(), config.store);
+  if (!store) return store.error();
+  view.store = std::move(store).value();
+  auto log = log::open_embedded_source(entry_setup(config, *view.directory, files, clock, metrics));
+  if (!log) return log.error();
+  view.log = std::move(log).value();
+  return view;
+}
+
+}  // namespace tapeline::app

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/config.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/metrics.h"
+#include "ingest/dead_letter.h"
+#include "log/log.h"
+#include "store/data_directory.h"
+#include "store/store.h"
+
+/// The only place where interfaces meet implementations.
+namespace tapeline::app {
+
+/// A data directory opened for the one process that writes it. Members are closed in the reverse
+/// order of their declaration.
+struct Tape {
+  std::unique_ptr<store::DataDirectory> directory;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<log::Log> log;
+  std::unique_ptr<log::Log> dead_letter_log;
+  std::unique_ptr<ingest::DeadLetterSink> dead_letters;
+};
+
+Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem& files,
+                       const Clock& clock, metrics::Registry& metrics);
+
+/// A data directory looked into, also while another process writes it.
+struct TapeView {
+  std::unique_ptr<store::DataDirectory> directory;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<log::Source> log;
+};
+
+/// `feed` may be empty when the settings name a directory: whatever it holds is taken.
+Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
+                                   metrics::Registry& metrics);
+
+}  // namespace tapeline::app

@@ -1,0 +1,273 @@
+#include "app/rows.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdio>
+#include <iterator>
+
+#include "base/check.h"
+#include "model/time.h"
+
+namespace tapeline::app {
+namespace {
+
+constexpr size_t kFlushBytes = 64 << 10;
+
+int64_t ms(model::EventTime time) {
+  return time.time_since_epoch().count();
+}
+
+void append_decimal(std::string& out, const std::optional<model::Decimal>& value) {
+  if (value) model::append_text(out, *value);
+}
+
+template <typename Integer>
+void append_integer(std::string& out, Integer value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  out.append(digits, end);
+}
+
+/// RFC 4180: quoted when it holds a comma, a quote or a line end.
+void append_csv_cell(std::string& out, std::string_view cell) {
+  if (cell.find_first_of(",\"\r\n") == std::string_view::npos) {
+    out += cell;
+    return;
+  }
+  out += '"';
+  for (const char c : cell) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  out += '"';
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\')
+      out.append(1, '\\').append(1, c);
+    else if (static_cast<unsigned char>(c) < 0x20)
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
+    else
+      out += c;
+  }
+  out += '"';
+}
+
+/// Code points, as a stand-in for columns on the screen.
+size_t width(std::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+}  // namespace
+
+std::optional<RowFormat> parse_row_format(std::string_view text) {
+  if (text == "table") return RowFormat::table;
+  if (text == "csv") return RowFormat::csv;
+  if (text == "json" || text == "jsonl") return RowFormat::jsonl;
+  return std::nullopt;
+}
+
+const std::vector<Column<model::Bar>>& bar_columns() {
+  using model::Bar;
+  static const std::vector<Column<Bar>> columns = {
+      {"symbol", false, [](const Bar& b, std::string& out) { out += b.key.symbol; }},
+      {"interval_ms", true,
+       [](const Bar& b, std::string& out) { append_integer(out, b.key.interval.ms()); }},
+      {"start_ms", true,
+       [](const Bar& b, std::string& out) { append_integer(out, ms(b.key.start)); }},
+      {"open", true, [](const Bar& b, std::string& out) { append_decimal(out, b.open); }},
+      {"high", true, [](const Bar& b, std::string& out) { append_decimal(out, b.high); }},
+      {"low", true, [](const Bar& b, std::string& out) { append_decimal(out, b.low); }},
+      {"close", true, [](const Bar& b, std::string& out) { append_decimal(out, b.close); }},
+      {"volume", true, [](const Bar& b, std::string& out) { model::append_text(out, b.volume); }},
+      {"notional", true,
+       [](const Bar& b, std::string& out) { model::append_text(out, b.notional); }},
+      {"count", true, [](const Bar& b, std::string& out) { append_integer(out, b.trade_count); }},
+      {"price_update_count", true,
+       [](const Bar& b, std::string& out) { append_integer(out, b.price_update_count); }},
+      {"priced_by", false,
+       [](const Bar& b, std::string& out) { out += model::to_string(b.priced_by); }},
+      {"interval", false,
+       [](const Bar& b, std::string& out) { out += model::to_text(b.key.interval); }},
+      {"start", false,
+       [](const Bar& b, std::string& out) { model::append_time(out, b.key.start); }},
+      {"end_ms", true, [](const Bar& b, std::string& out) { append_integer(out, ms(b.end)); }},
+      {"basis", false,
+       [](const Bar& b, std::string& out) { out += model::to_string(b.key.basis); }},
+      {"vwap", true,
+       [](const Bar& b, std::string& out) { out += model::vwap_text(b.notional, b.volume); }},
+      {"coverage_kind", false,
+       [](const Bar& b, std::string& out) { out += model::to_string(b.coverage_kind); }},
+      {"coverage_ms", true,
+       [](const Bar& b, std::string& out) {
+         if (b.coverage_ms) append_integer(out, *b.coverage_ms);
+       }},
+      {"gap", true, [](const Bar& b, std::string& out) { out += b.gap ? "true" : "false"; }},
+      {"revision", true, [](const Bar& b, std::string& out) { append_integer(out, b.revision); }},
+      {"final", true, [](const Bar& b, std::string& out) { out += b.final ? "true" : "false"; }},
+      {"through", true,
+       [](const Bar& b, std::string& out) { append_integer(out, b.through.raw()); }},
+  };
+  return columns;
+}
+
+const std::vector<Column<codec::TradeView>>& trade_columns() {
+  using codec::TradeView;
+  static const std::vector<Column<TradeView>> columns = {
+      {"symbol", false, [](const TradeView& t, std::string& out) { out += t.symbol; }},
+      {"price", true,
+       [](const TradeView& t, std::string& out) { model::append_text(out, t.price); }},
+      {"volume", true,
+       [](const TradeView& t, std::string& out) { model::append_text(out, t.volume); }},
+      {"trade_timestamp_ms", true,
+       [](const TradeView& t, std::string& out) { append_integer(out, ms(t.event_time)); }},
+      {"conditions", false,
+       [](const TradeView& t, std::string& out) {
+         bool first = true;
+         t.conditions.for_each([&](std::string_view name) {
+           if (!first) out += ';';
+           out += name;
+           first = false;
+         });
+       }},
+      {"time", false,
+       [](const TradeView& t, std::string& out) { model::append_time(out, t.event_time); }},
+      {"ingest_time_us", true,
+       [](const TradeView& t, std::string& out) {
+         append_integer(out, t.ingest_time.time_since_epoch().count());
+       }},
+      {"source", false, [](const TradeView& t, std::string& out) { out += t.source; }},
+      {"epoch", true, [](const TradeView& t, std::string& out) { append_integer(out, t.epoch); }},
+      {"sequence", true,
+       [](const TradeView& t, std::string& out) { append_integer(out, t.sequence); }},
+      {"frame", true, [](const TradeView& t, std::string& out) { append_integer(out, t.frame); }},
+      {"flags", true, [](const TradeView& t, std::string& out) { append_integer(out, t.flags); }},
+  };
+  return columns;
+}
+
+const std::vector<Column<model::Gap>>& gap_columns() {
+  using model::Gap;
+  static const std::vector<Column<Gap>> columns = {
+      {"source", false, [](const Gap& g, std::string& out) { out += g.source; }},
+      {"symbol", false, [](const Gap& g, std::string& out) { out += g.symbol.value_or(""); }},
+      {"from", false, [](const Gap& g, std::string& out) { model::append_time(out, g.from); }},
+      {"to", false, [](const Gap& g, std::string& out) { model::append_time(out, g.to); }},
+      {"seconds", true,
+       [](const Gap& g, std::string& out) {
+         out += fmt::format("{:.3f}", static_cast<double>((g.to - g.from).count()) / 1e6);
+       }},
+      {"cause", false, [](const Gap& g, std::string& out) { out += g.cause; }},
+  };
+  return columns;
+}
+
+template <typename T>
+RowWriter<T>::RowWriter(RowFormat format, std::vector<Column<T>> columns)
+    : format_(format), columns_(std::move(columns)) {
+  if (format_ != RowFormat::csv) return;
+  for (const Column<T>& column : columns_) out_.append(out_.empty() ? "" : ",").append(column.name);
+  out_ += '\n';
+}
+
+template <typename T>
+void RowWriter<T>::add(const T& value) {
+  if (format_ != RowFormat::table) {
+    render(value, out_);
+    flush_if_large(kFlushBytes);
+    return;
+  }
+  std::vector<std::string> cells(columns_.size());
+  for (size_t i = 0; i < columns_.size(); ++i) columns_[i].text(value, cells[i]);
+  table_.push_back(std::move(cells));
+}
+
+template <typename T>
+void RowWriter<T>::render(const T& value, std::string& out) {
+  CHECK(format_ != RowFormat::table);
+  format_ == RowFormat::csv ? render_csv(value, out) : render_json(value, out);
+}
+
+template <typename T>
+void RowWriter<T>::add_rendered(std::string_view rows) {
+  out_ += rows;
+  flush_if_large(kFlushBytes);
+}
+
+template <typename T>
+void RowWriter<T>::render_csv(const T& value, std::string& out) {
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (i > 0) out += ',';
+    if (columns_[i].numeric) {
+      columns_[i].text(value, out);
+      continue;
+    }
+    cell_.clear();
+    columns_[i].text(value, cell_);
+    append_csv_cell(out, cell_);
+  }
+  out += '\n';
+}
+
+template <typename T>
+void RowWriter<T>::render_json(const T& value, std::string& out) {
+  out += '{';
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    if (i > 0) out += ',';
+    append_json_string(out, columns_[i].name);
+    out += ':';
+    cell_.clear();
+    columns_[i].text(value, cell_);
+    if (!columns_[i].numeric)
+      append_json_string(out, cell_);
+    else
+      out += cell_.empty() ? "null" : cell_;
+  }
+  out += "}\n";
+}
+
+template <typename T>
+void RowWriter<T>::flush_if_large(size_t bytes) {
+  if (out_.size() < bytes || failed_) return;
+  failed_ = std::fwrite(out_.data(), 1, out_.size(), stdout) != out_.size();
+  out_.clear();
+}
+
+template <typename T>
+bool RowWriter<T>::finish() {
+  if (format_ == RowFormat::table) print_table();
+  flush_if_large(1);
+  return std::fflush(stdout) == 0 && !failed_;
+}
+
+template <typename T>
+void RowWriter<T>::print_table() {
+  std::vector<size_t> widths;
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    widths.push_back(columns_[i].name.size());
+    for (const auto& row : table_) widths[i] = std::max(widths[i], width(row[i]));
+  }
+  const auto line = [&](auto&& cell) {
+    std::string text;
+    for (size_t i = 0; i < columns_.size(); ++i) {
+      const std::string_view value = cell(i);
+      const std::string padding(widths[i] - width(value), ' ');
+      if (i > 0) text += "  ";
+      columns_[i].numeric ? text.append(padding).append(value) : text.append(value).append(padding);
+    }
+    text.erase(text.find_last_not_of(' ') + 1);
+    out_ += text + "\n";
+  };
+  line([&](size_t i) { return columns_[i].name; });
+  for (const auto& row : table_) line([&](size_t i) { return std::string_view(row[i]); });
+}
+
+template class RowWriter<model::Bar>;
+template class RowWriter<codec::TradeView>;
+template class RowWriter<model::Gap>;
+
+}  // namespace tapeline::app

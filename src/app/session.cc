@@ -1,0 +1,57 @@
+#include "app/session.h"
+
+#include <algorithm>
+
+#include "app/events.h"
+
+namespace tapeline::app {
+
+Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::string& feed,
+                                               FileSystem& files, const Clock& clock,
+                                               metrics::Registry& metrics,
+                                               Pipeline::Publish publish) {
+  auto tape = open_tape(config, feed, files, clock, metrics);
+  if (!tape) return tape.error();
+  std::unique_ptr<Session> session(new Session(std::move(tape).value()));
+  auto pipeline = Pipeline::start(config.pipeline, config.engine, clock, *session->tape_.log,
+                                  *session->tape_.store, metrics, std::move(publish));
+  if (!pipeline) return pipeline.error();
+  session->pipeline_ = std::move(pipeline).value();
+  events::started(feed, session->tape_.directory->path());
+  return session;
+}
+
+Session::~Session() {
+  if (const auto closed = close(); !closed) events::commit_failed(closed.error().message());
+}
+
+void Session::log_settings(const Config& config, ingest::Stage& stage) const {
+  const auto& known = pipeline_->recovered().settings;
+  for (const std::string& setting : config.content.details()) {
+    if (std::find(known.begin(), known.end(), setting) != known.end()) continue;
+    model::Control control;
+    control.kind = model::ControlKind::setting;
+    control.detail = setting;
+    stage.control(std::move(control));
+  }
+}
+
+const engine::Engine::SourceState* Session::source(const std::string& name) const {
+  const auto& sources = pipeline_->recovered().sources;
+  const auto at = std::find_if(sources.begin(), sources.end(),
+                               [&](const auto& state) { return state.source == name; });
+  return at == sources.end() ? nullptr : &*at;
+}
+
+Result<> Session::close() {
+  if (closed_) return {};
+  closed_ = true;
+  const auto log_closed = tape_.log->close();
+  const auto pipeline_stopped = pipeline_ ? pipeline_->stop() : Result<>();
+  const auto letters_closed = tape_.dead_letter_log->close();
+  if (!log_closed) return log_closed;
+  if (!pipeline_stopped) return pipeline_stopped;
+  return letters_closed;
+}
+
+}  // namespace tapeline::app

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/config.h"
+#include "app/pipeline.h"
+#include "app/registry.h"
+#include "base/metrics.h"
+#include "ingest/stage.h"
+
+namespace tapeline::app {
+
+/// A tape opened for writing with its pipeline running: what `run` and `replay` share. Threads and
+/// files end in the right order, in `close` or when the object goes away.
+class Session {
+ public:
+  /// Opens the tape of `feed` and brings the bars up to the log's end.
+  static Result<std::unique_ptr<Session>> open(const Config& config, const std::string& feed,
+                                               FileSystem& files, const Clock& clock,
+                                               metrics::Registry& metrics,
+                                               Pipeline::Publish publish);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Tape& tape() { return tape_; }
+  Pipeline& pipeline() { return *pipeline_; }
+
+  /// Writes the content settings that differ from those in force in the log.
+  void log_settings(const Config& config, ingest::Stage& stage) const;
+
+  /// What the log held of a source when the session was opened; nothing when it is unknown.
+  const engine::Engine::SourceState* source(const std::string& name) const;
+
+  /// Makes everything appended durable, stores its bars and ends. Idempotent; waits.
+  Result<> close();
+
+ private:
+  explicit Session(Tape tape) : tape_(std::move(tape)) {}
+
+  Tape tape_;
+  std::unique_ptr<Pipeline> pipeline_;
+  bool closed_ = false;
+};
+
+}  // namespace tapeline::app

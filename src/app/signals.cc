@@ -1,0 +1,44 @@
+#include "app/signals.h"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <csignal>
+#include <thread>
+
+namespace tapeline::app {
+
+struct SignalWatcher::Impl {
+  sigset_t signals{};
+  std::function<void()> interrupted;
+  std::atomic<bool> ending{false};
+  std::thread thread;
+
+  void watch() {
+    for (;;) {
+      int signal = 0;
+      sigwait(&signals, &signal);
+      if (ending) return;
+      interrupted();
+    }
+  }
+};
+
+SignalWatcher::SignalWatcher(std::function<void()> interrupted) : impl_(std::make_unique<Impl>()) {
+  impl_->interrupted = std::move(interrupted);
+  sigemptyset(&impl_->signals);
+  sigaddset(&impl_->signals, SIGINT);
+  sigaddset(&impl_->signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &impl_->signals, nullptr);
+  // A reader that went away is an error of its write, not the end of the program.
+  std::signal(SIGPIPE, SIG_IGN);
+  impl_->thread = std::thread([&impl = *impl_] { impl.watch(); });
+}
+
+SignalWatcher::~SignalWatcher() {
+  impl_->ending = true;
+  pthread_kill(impl_->thread.native_handle(), SIGTERM);
+  impl_->thread.join();
+}
+
+}  // namespace tapeline::app

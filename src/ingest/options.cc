@@ -1,0 +1,37 @@
+#include "ingest/options.h"
+
+namespace tapeline::ingest {
+
+void declare(settings::Declarer& declarer, Options& options) {
+  declarer.section("ingest", "How frames and rows become records.");
+  declarer.choice("dedupe", options.dedupe, {"off", "mark", "collapse"},
+                  "A frame that repeats an earlier one byte for byte within dedupe_window_ms: keep "
+                  "it, keep and mark its trades, or put it aside.");
+  declarer.integer("dedupe_window_ms", options.dedupe_window_ms, 0, 600'000, "ms",
+                   "How long a frame is remembered for that.");
+  declarer.integer("future_ms_max", options.future_ms_max, 0, 86'400'000, "ms",
+                   "Trades whose time is further ahead of our clock are put aside.");
+  declarer.integer("batch_bytes", options.batch_bytes, 1, 16 << 20, "bytes",
+                   "Records are handed to the log at the latest when they are this many.");
+  declarer.integer("held_bytes_max", options.held_bytes_max, 64 << 10, int64_t{1} << 32, "bytes",
+                   "Records kept in memory while the log takes none; beyond, frames are dropped "
+                   "inside a gap with cause overload.");
+  declarer.choice("replay_clock", options.replay_clock, {"feed", "wall"},
+                  "Whose time closes the windows of a recording: its own trades' or ours.");
+}
+
+StageOptions stage_options(const Options& options) {
+  StageOptions stage;
+  stage.dedupe = *parse_dedupe(options.dedupe);
+  stage.dedupe_window = std::chrono::milliseconds(options.dedupe_window_ms);
+  stage.future_max = std::chrono::milliseconds(options.future_ms_max);
+  stage.batch_bytes = static_cast<size_t>(options.batch_bytes);
+  stage.held_bytes_max = static_cast<size_t>(options.held_bytes_max);
+  return stage;
+}
+
+SourceClock replay_clock(const Options& options) {
+  return options.replay_clock == "wall" ? SourceClock::wall : SourceClock::feed;
+}
+
+}  // namespace tapeline::ingest

@@ -1,0 +1,287 @@
+#include "ingest/stage.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/metrics.h"
+#include "codec/entry.h"
+#include "log/memory/memory_log.h"
+
+namespace tapeline::ingest {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using model::ControlKind;
+using model::RejectReason;
+
+constexpr WallTime kNow{std::chrono::seconds(1'700'000'000)};
+constexpr int64_t kNowMs = 1'700'000'000'000;
+
+struct Letters : DeadLetterSink {
+  void put(const DeadLetter& letter) override {
+    seen.push_back(fmt::format("{} {}/{}: {}", model::to_string(letter.reason), letter.frame,
+                               letter.sequence, letter.bytes));
+  }
+  std::vector<std::string> seen;
+};
+
+/// A log that can be full or slow, over one in memory.
+struct MoodyLog : log::Log {
+  explicit MoodyLog(std::unique_ptr<log::Log> log) : inner(std::move(log)) {}
+  Position begin() const override { return inner->begin(); }
+  Position end() const override { return inner->end(); }
+  Result<std::unique_ptr<log::Reader>> read(Position from) override { return inner->read(from); }
+  Result<std::unique_ptr<log::Reader>> read_events(int64_t from, int64_t to) override {
+    return inner->read_events(from, to);
+  }
+  Result<Position> append(std::string records, uint32_t count, const log::Times& times) override {
+    if (!error.empty()) return Error(ErrorCode::full, error);
+    return inner->append(std::move(records), count, times);
+  }
+  Result<> flush() override { return inner->flush(); }
+  Result<> sync(Position position) override { return inner->sync(position); }
+  Result<Position> recover() override {
+    if (!cured) return Error(ErrorCode::full, error);
+    error.clear();
+    return inner->end();
+  }
+  void set_snapshot_source(std::function<std::string()> source) override {
+    inner->set_snapshot_source(std::move(source));
+  }
+  void set_retain_from(Position position) override { inner->set_retain_from(position); }
+  Result<log::Cut> enforce_retention() override { return inner->enforce_retention(); }
+  Result<> close() override { return inner->close(); }
+  Status status() const override {
+    Status status = inner->status();
+    status.error = error;
+    status.pending_bytes = pending;
+    return status;
+  }
+
+  std::unique_ptr<log::Log> inner;
+  std::string error;
+  bool cured = false;
+  uint64_t pending = 0;
+};
+
+log::RecordFormat entry_format() {
+  log::RecordFormat format;
+  format.skip = [](std::string_view records, uint32_t count) -> std::optional<size_t> {
+    codec::EntryReader reader(records);
+    codec::EntryView entry;
+    for (uint32_t i = 0; i < count; ++i)
+      if (reader.next(entry) != codec::EntryReader::Outcome::progressed) return std::nullopt;
+    return reader.offset();
+  };
+  format.inspect = [](std::string_view, uint32_t) { return log::Times{}; };
+  return format;
+}
+
+class StageTest : public testing::Test {
+ protected:
+  StageTest() : log(log::make_memory_log(clock, entry_format())) {}
+
+  void make(StageOptions options = {}) {
+    stage = std::make_unique<Stage>(log, letters, clock, registry, options);
+  }
+
+  void open(int64_t epoch = 7, int64_t resume_after = 0,
+            SourceClock source_clock = SourceClock::wall) {
+    stage->open_epoch({"finnhub", epoch, source_clock, resume_after});
+  }
+
+  FrameOutcome frame(std::string_view bytes) { return stage->frame(bytes, clock.wall()); }
+
+  static std::string trades(std::initializer_list<const char*> elements) {
+    std::string text = R"({"data":[)";
+    for (const char* element : elements) text += std::string(text.back() == '[' ? "" : ",") + element;
+    return text + R"(],"type":"trade"})";
+  }
+
+  /// Everything in the log as short texts.
+  std::vector<std::string> logged() {
+    stage->flush().value();
+    log.inner->flush().value();
+    std::vector<std::string> found;
+    auto reader = log.read(Position()).value();
+    log::Batch batch;
+    codec::EntryView entry;
+    while (reader->next(batch, std::chrono::microseconds(0)).value() ==
+           log::ReadOutcome::progressed) {
+      codec::EntryReader entries(*batch.bytes);
+      while (entries.next(entry) == codec::EntryReader::Outcome::progressed) {
+        if (entry.kind == codec::EntryKind::trade)
+          found.push_back(fmt::format("{} {} {}/{}/{} f{}", entry.trade.symbol,
+                                      model::to_text(entry.trade.price), entry.trade.source,
+                                      entry.trade.epoch, entry.trade.sequence, entry.trade.flags));
+        else
+          found.push_back(fmt::format("{} {}", model::to_string(entry.control.kind),
+                                      entry.control.detail));
+      }
+    }
+    return found;
+  }
+
+  static constexpr const char* kGood = R"({"s":"A","p":1.5,"t":1699999999900,"v":2})";
+  static constexpr const char* kBad = R"({"s":"A","p":-1,"t":1699999999900,"v":2})";
+
+  ManualClock clock{kNow};
+  metrics::Registry registry;
+  Letters letters;
+  MoodyLog log;
+  std::unique_ptr<Stage> stage;
+};
+
+TEST_F(StageTest, Law1EveryFrameAndElementIsAccountedFor) {
+  make();
+  open();
+  frame(trades({kGood, kBad, kGood}));
+  frame(R"({"type":"ping"})");
+  frame(R"({"data":[)");
+  frame(R"({"type":"strange"})");
+  frame(R"({"type":"error","msg":"Invalid symbol X"})");
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
+                                    "A 1.5 finnhub/7/3 f0"));
+  const Accounts& accounts = stage->accounts();
+  EXPECT_TRUE(accounts.balanced()) << accounts.to_text();
+  EXPECT_EQ(accounts.frames, 5);
+  EXPECT_EQ(accounts.elements, 3);
+  EXPECT_EQ(accounts.elements_rejected[static_cast<size_t>(RejectReason::bad_price)], 1);
+  EXPECT_EQ(accounts.frames_rejected[static_cast<size_t>(RejectReason::malformed_json)], 1);
+  EXPECT_THAT(letters.seen,
+              ElementsAre(std::string("bad_price 1/2: ") + kBad, R"(malformed_json 3/0: {"data":[)",
+                          R"(unknown_type 4/0: {"type":"strange"})"));
+  EXPECT_THAT(registry.text(), HasSubstr("tapeline_ingest_trades_total 2"));
+}
+
+TEST_F(StageTest, RepeatedFramesAreMarkedAndStillCount) {
+  make();
+  open();
+  const std::string once = trades({kGood});
+  frame(once);
+  EXPECT_TRUE(frame(once).repeated);
+  clock.advance(std::chrono::seconds(6));
+  EXPECT_FALSE(frame(once).repeated) << "the window is over";
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
+                                    "A 1.5 finnhub/7/2 f4", "A 1.5 finnhub/7/3 f0"));
+}
+
+TEST_F(StageTest, CollapsedFramesGoToTheDeadLettersAndKeepTheirNumbers) {
+  make({.dedupe = Dedupe::collapse});
+  open();
+  const std::string once = trades({kGood, kGood});
+  for (int i = 0; i < 3; ++i) frame(once);
+  frame(trades({R"({"s":"B","p":3,"t":1699999999900,"v":1})"}));
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
+                                    "A 1.5 finnhub/7/2 f0", "B 3 finnhub/7/7 f0"));
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+  EXPECT_EQ(letters.seen.size(), 2u);
+}
+
+TEST_F(StageTest, AnotherConnectionForgetsTheFramesOfTheLast) {
+  make();
+  open(1);
+  frame(trades({kGood}));
+  stage->close_epoch("test");
+  open(2);
+  EXPECT_FALSE(frame(trades({kGood})).repeated);
+}
+
+TEST_F(StageTest, ResumedRowsAreReadOverAndNumbersGoOn) {
+  make();
+  open(0, 2, SourceClock::feed);
+  for (const char* row : {"A,1,1,1000,", "A,bad,1,1001,", "A,3,1,1002,", "A,bad,1,1003,"})
+    stage->row(row, clock.wall());
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened feed", "A 3 finnhub/0/3 f0"));
+  EXPECT_EQ(stage->accounts().already_logged, 2);
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+  EXPECT_EQ(letters.seen.size(), 1u) << "the bad row before was put aside the first time";
+}
+
+TEST_F(StageTest, TicksTellTheFeedsTimeAndLag) {
+  make();
+  open();
+  frame(trades({kGood}));
+  stage->tick("finnhub");
+  stage->tick("finnhub");
+  stage->close_epoch("");
+  stage->open_epoch({"recording:x", 0, SourceClock::feed, 0});
+  stage->tick("recording:x");
+  stage->row("A,1,1,1699999000123,", clock.wall());
+  stage->tick("recording:x");
+  stage->flush().value();
+  log.inner->flush().value();
+  std::vector<std::string> ticks;
+  auto reader = log.read(Position()).value();
+  log::Batch batch;
+  codec::EntryView entry;
+  while (reader->next(batch, std::chrono::microseconds(0)).value() == log::ReadOutcome::progressed) {
+    codec::EntryReader entries(*batch.bytes);
+    while (entries.next(entry) == codec::EntryReader::Outcome::progressed)
+      if (entry.kind == codec::EntryKind::control && entry.control.kind == ControlKind::tick)
+        ticks.push_back(fmt::format(
+            "{} {} {}", entry.control.source, entry.control.to->time_since_epoch().count() / 1'000,
+            entry.control.lag_ms ? fmt::format("{}", *entry.control.lag_ms) : "none"));
+  }
+  EXPECT_THAT(ticks, ElementsAre(fmt::format("finnhub {} 100", kNowMs),
+                                 fmt::format("finnhub {} none", kNowMs),
+                                 "recording:x 1699999000123 none"))
+      << "a feed clock that never moved ticks not at all";
+}
+
+TEST_F(StageTest, AFailedLogPausesIntakeAndLosesNothingOnceItRecovers) {
+  make();
+  open();
+  frame(trades({kGood}));
+  stage->flush().value();
+  log.error = "cannot append: disk full";
+  frame(trades({kGood}));
+  stage->flush().value();
+  EXPECT_EQ(stage->intake(), Intake::failed);
+  EXPECT_THAT(stage->failure(), HasSubstr("disk full"));
+  clock.advance(std::chrono::seconds(2));
+  stage->flush().value();
+  EXPECT_EQ(stage->intake(), Intake::failed);
+  log.cured = true;
+  clock.advance(std::chrono::seconds(2));
+  stage->flush().value();
+  EXPECT_EQ(stage->intake(), Intake::flowing);
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
+                                    "A 1.5 finnhub/7/2 f4"));
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+}
+
+TEST_F(StageTest, AFloodBeyondTheLimitIsDroppedInsideAGapWithCauseOverload) {
+  make({.batch_bytes = 64, .held_bytes_max = 1'000});
+  open();
+  log.pending = 100 << 20;
+  for (int i = 0; i < 100; ++i) {
+    clock.advance(std::chrono::milliseconds(1));
+    frame(trades({kGood}));
+  }
+  EXPECT_EQ(stage->intake(), Intake::blocked);
+  const int64_t dropped =
+      stage->accounts().frames_by_kind[static_cast<size_t>(FrameKind::dropped)];
+  EXPECT_GT(dropped, 50);
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+  log.pending = 0;
+  stage->flush().value();
+  EXPECT_EQ(stage->intake(), Intake::flowing);
+  const auto all = logged();
+  EXPECT_EQ(all.size(), 1 + (100 - static_cast<size_t>(dropped)) + 1);
+  EXPECT_EQ(all.back(), "gap overload");
+}
+
+TEST_F(StageTest, WithLeaveToWaitAnErrorIsTheCallers) {
+  make({.may_wait = true});
+  open();
+  log.error = "cannot append: disk full";
+  frame(trades({kGood}));
+  const auto flushed = stage->flush();
+  ASSERT_FALSE(flushed.ok());
+  EXPECT_EQ(flushed.error().code(), ErrorCode::full);
+}
+
+}  // namespace
+}  // namespace tapeline::ingest
