@@ -66,9 +66,18 @@ struct Text {
   bool is_unicode = true;
 };
 
+/// What follows a token; the padding when nothing does.
+char next_after(std::string_view token) {
+  const char* at = token.data() + token.size();
+  while (is_space(*at)) ++at;
+  return *at;
+}
+
 /// False when the string is not JSON.
 bool read_text(ondemand::value& value, std::string_view token, Text& text) {
   if (token.size() < 2 || token.back() != '"') return false;
+  // A value is not taken here, and simdjson would read over one with a colon as over a key.
+  if (next_after(token) == ':') return false;
   const std::string_view inside = token.substr(1, token.size() - 2);
   if (inside.find('\\') == std::string_view::npos) {
     text = {inside, true};
