@@ -99,7 +99,7 @@ class LogContract : public ::testing::Test {
 
 TYPED_TEST_SUITE_P(LogContract);
 
-TYPED_TEST_P(LogContract, positions_begin_at_one_and_follow_one_another) {
+TYPED_TEST_P(LogContract, PositionsBeginAtOneAndFollowOneAnother) {
   this->open();
   EXPECT_EQ(this->log_->begin(), Position(0, 1));
   EXPECT_EQ(this->log_->end(), Position(0, 1));
@@ -113,14 +113,14 @@ TYPED_TEST_P(LogContract, positions_begin_at_one_and_follow_one_another) {
   EXPECT_EQ(this->read_all(), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
-TYPED_TEST_P(LogContract, reads_from_every_position) {
+TYPED_TEST_P(LogContract, ReadsFromEveryPosition) {
   this->open(this->small_segments());
   this->append_numbers(1, 120);
   for (int from = 1; from <= 120; ++from)
     ASSERT_EQ(this->read_all(Position(0, static_cast<uint64_t>(from))), this->texts(from, 120));
 }
 
-TYPED_TEST_P(LogContract, reads_from_every_position_without_a_tail_in_memory) {
+TYPED_TEST_P(LogContract, ReadsFromEveryPositionWithoutATailInMemory) {
   auto options = this->small_segments();
   options.tail_bytes_max = 0;
   this->open(options);
@@ -129,7 +129,7 @@ TYPED_TEST_P(LogContract, reads_from_every_position_without_a_tail_in_memory) {
     ASSERT_EQ(this->read_all(Position(0, static_cast<uint64_t>(from))), this->texts(from, 120));
 }
 
-TYPED_TEST_P(LogContract, a_reader_at_the_end_waits_for_what_comes) {
+TYPED_TEST_P(LogContract, AReaderAtTheEndWaitsForWhatComes) {
   this->open();
   this->append_numbers(1, 3);
   auto reader = this->log_->read(this->log_->end());
@@ -149,7 +149,7 @@ TYPED_TEST_P(LogContract, a_reader_at_the_end_waits_for_what_comes) {
   EXPECT_EQ(notes_of(batch).at(0).text, "later");
 }
 
-TYPED_TEST_P(LogContract, refuses_positions_beyond_the_end) {
+TYPED_TEST_P(LogContract, RefusesPositionsBeyondTheEnd) {
   this->open();
   this->append_numbers(1, 2);
   auto reader = this->log_->read(Position(0, 4));
@@ -157,7 +157,7 @@ TYPED_TEST_P(LogContract, refuses_positions_beyond_the_end) {
   EXPECT_EQ(reader.error().code(), ErrorCode::invalid);
 }
 
-TYPED_TEST_P(LogContract, a_reader_beside_the_writer_sees_everything_once) {
+TYPED_TEST_P(LogContract, AReaderBesideTheWriterSeesEverythingOnce) {
   auto options = this->small_segments();
   options.tail_bytes_max = 2048;
   this->open(options);
@@ -180,7 +180,7 @@ TYPED_TEST_P(LogContract, a_reader_beside_the_writer_sees_everything_once) {
   writer.join();
 }
 
-TYPED_TEST_P(LogContract, close_refuses_appends_and_finishes_readers) {
+TYPED_TEST_P(LogContract, CloseRefusesAppendsAndFinishesReaders) {
   this->open();
   auto reader = this->log_->read({});
   this->append("last");
@@ -195,7 +195,7 @@ TYPED_TEST_P(LogContract, close_refuses_appends_and_finishes_readers) {
   EXPECT_EQ(reader.value()->next(batch, this->kLong).value(), log::ReadOutcome::finished);
 }
 
-TYPED_TEST_P(LogContract, close_wakes_a_waiting_reader) {
+TYPED_TEST_P(LogContract, CloseWakesAWaitingReader) {
   this->open();
   auto reader = this->log_->read({});
   std::thread closer([this] {
@@ -207,7 +207,7 @@ TYPED_TEST_P(LogContract, close_wakes_a_waiting_reader) {
   closer.join();
 }
 
-TYPED_TEST_P(LogContract, a_reader_may_outlive_the_log) {
+TYPED_TEST_P(LogContract, AReaderMayOutliveTheLog) {
   this->open();
   this->append_numbers(1, 3);
   auto reader = this->log_->read({});
@@ -217,7 +217,7 @@ TYPED_TEST_P(LogContract, a_reader_may_outlive_the_log) {
   EXPECT_EQ(notes_of(batch).at(0).text, this->text_of(1));
 }
 
-TYPED_TEST_P(LogContract, a_record_larger_than_a_segment_is_refused_alone) {
+TYPED_TEST_P(LogContract, ARecordLargerThanASegmentIsRefusedAlone) {
   this->open(this->small_segments());
   const std::string large(5000, 'x');
   auto refused = this->log_->append(encode({large, 0}), 1, times_of(0));
@@ -231,7 +231,7 @@ TYPED_TEST_P(LogContract, a_record_larger_than_a_segment_is_refused_alone) {
   EXPECT_EQ(this->read_all(), (std::vector<std::string>{"small"}));
 }
 
-TYPED_TEST_P(LogContract, a_snapshot_comes_first_in_each_new_segment) {
+TYPED_TEST_P(LogContract, ASnapshotComesFirstInEachNewSegment) {
   this->open(this->small_segments());
   std::atomic<int> asked{0};
   this->log_->set_snapshot_source([&] {
@@ -252,7 +252,7 @@ TYPED_TEST_P(LogContract, a_snapshot_comes_first_in_each_new_segment) {
   EXPECT_EQ(numbers, this->texts(1, 200));
 }
 
-TYPED_TEST_P(LogContract, an_empty_snapshot_puts_none) {
+TYPED_TEST_P(LogContract, AnEmptySnapshotPutsNone) {
   this->open(this->small_segments());
   this->log_->set_snapshot_source([] { return std::string(); });
   this->append_numbers(1, 200);
@@ -261,7 +261,7 @@ TYPED_TEST_P(LogContract, an_empty_snapshot_puts_none) {
   EXPECT_EQ(this->read_all(), this->texts(1, 200));
 }
 
-TYPED_TEST_P(LogContract, retention_by_size_removes_the_oldest_segments) {
+TYPED_TEST_P(LogContract, RetentionBySizeRemovesTheOldestSegments) {
   auto options = this->small_segments();
   options.retention_bytes_max = 10'000;
   this->open(options);
@@ -282,7 +282,7 @@ TYPED_TEST_P(LogContract, retention_by_size_removes_the_oldest_segments) {
   EXPECT_EQ(gone.error().code(), ErrorCode::not_found);
 }
 
-TYPED_TEST_P(LogContract, retention_overtakes_a_reader_and_says_so) {
+TYPED_TEST_P(LogContract, RetentionOvertakesAReaderAndSaysSo) {
   auto options = this->small_segments();
   options.retention_bytes_max = 10'000;
   options.tail_bytes_max = 0;
@@ -298,7 +298,7 @@ TYPED_TEST_P(LogContract, retention_overtakes_a_reader_and_says_so) {
   EXPECT_EQ(batch.first, this->log_->begin());
 }
 
-TYPED_TEST_P(LogContract, retention_by_age_counts_the_newest_record_of_a_segment) {
+TYPED_TEST_P(LogContract, RetentionByAgeCountsTheNewestRecordOfASegment) {
   auto options = this->small_segments();
   options.retention_days = 1;
   options.retention_bytes_max = 0;
@@ -315,7 +315,7 @@ TYPED_TEST_P(LogContract, retention_by_age_counts_the_newest_record_of_a_segment
   EXPECT_LE(this->log_->begin().ordinal(), 101U);
 }
 
-TYPED_TEST_P(LogContract, retention_keeps_what_the_caller_still_needs) {
+TYPED_TEST_P(LogContract, RetentionKeepsWhatTheCallerStillNeeds) {
   auto options = this->small_segments();
   options.retention_bytes_max = 1;
   this->open(options);
@@ -330,7 +330,7 @@ TYPED_TEST_P(LogContract, retention_keeps_what_the_caller_still_needs) {
   EXPECT_EQ(this->log_->status().segments, 1U);
 }
 
-TYPED_TEST_P(LogContract, reads_by_event_time) {
+TYPED_TEST_P(LogContract, ReadsByEventTime) {
   this->open(this->small_segments());
   for (int i = 1; i <= 400; ++i) this->append(this->text_of(i), 1000 + i);
   this->flush();
@@ -352,7 +352,7 @@ TYPED_TEST_P(LogContract, reads_by_event_time) {
   EXPECT_LT(records, 200U) << "the index should leave most blocks out";
 }
 
-TYPED_TEST_P(LogContract, reading_by_event_time_outside_of_everything_finishes) {
+TYPED_TEST_P(LogContract, ReadingByEventTimeOutsideOfEverythingFinishes) {
   this->open();
   this->append_numbers(1, 10);
   auto reader = this->log_->read_events(500, 600);
@@ -360,7 +360,7 @@ TYPED_TEST_P(LogContract, reading_by_event_time_outside_of_everything_finishes) 
   EXPECT_EQ(reader.value()->next(batch, this->kLong).value(), log::ReadOutcome::finished);
 }
 
-TYPED_TEST_P(LogContract, what_was_appended_is_there_after_opening_again) {
+TYPED_TEST_P(LogContract, WhatWasAppendedIsThereAfterOpeningAgain) {
   if (!TypeParam::kKeeps) GTEST_SKIP() << "this log keeps nothing over its end";
   this->open(this->small_segments());
   this->append_numbers(1, 150);
@@ -375,14 +375,14 @@ TYPED_TEST_P(LogContract, what_was_appended_is_there_after_opening_again) {
   EXPECT_EQ(this->read_all(), this->texts(1, 300));
 }
 
-TYPED_TEST_P(LogContract, recover_without_an_error_changes_nothing) {
+TYPED_TEST_P(LogContract, RecoverWithoutAnErrorChangesNothing) {
   this->open();
   this->append_numbers(1, 3);
   EXPECT_EQ(this->log_->recover().value(), Position(0, 4));
   EXPECT_EQ(this->read_all(), this->texts(1, 3));
 }
 
-TYPED_TEST_P(LogContract, sync_of_everything_visible_succeeds) {
+TYPED_TEST_P(LogContract, SyncOfEverythingVisibleSucceeds) {
   this->open();
   this->append_numbers(1, 3);
   EXPECT_TRUE(this->log_->sync(Position(0, 2)).ok());
@@ -391,17 +391,15 @@ TYPED_TEST_P(LogContract, sync_of_everything_visible_succeeds) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    LogContract, positions_begin_at_one_and_follow_one_another, reads_from_every_position,
-    reads_from_every_position_without_a_tail_in_memory, a_reader_at_the_end_waits_for_what_comes,
-    refuses_positions_beyond_the_end, a_reader_beside_the_writer_sees_everything_once,
-    close_refuses_appends_and_finishes_readers, close_wakes_a_waiting_reader,
-    a_reader_may_outlive_the_log, a_record_larger_than_a_segment_is_refused_alone,
-    a_snapshot_comes_first_in_each_new_segment, an_empty_snapshot_puts_none,
-    retention_by_size_removes_the_oldest_segments, retention_overtakes_a_reader_and_says_so,
-    retention_by_age_counts_the_newest_record_of_a_segment,
-    retention_keeps_what_the_caller_still_needs, reads_by_event_time,
-    reading_by_event_time_outside_of_everything_finishes,
-    what_was_appended_is_there_after_opening_again, recover_without_an_error_changes_nothing,
-    sync_of_everything_visible_succeeds);
+    LogContract, PositionsBeginAtOneAndFollowOneAnother, ReadsFromEveryPosition,
+    ReadsFromEveryPositionWithoutATailInMemory, AReaderAtTheEndWaitsForWhatComes,
+    RefusesPositionsBeyondTheEnd, AReaderBesideTheWriterSeesEverythingOnce,
+    CloseRefusesAppendsAndFinishesReaders, CloseWakesAWaitingReader, AReaderMayOutliveTheLog,
+    ARecordLargerThanASegmentIsRefusedAlone, ASnapshotComesFirstInEachNewSegment,
+    AnEmptySnapshotPutsNone, RetentionBySizeRemovesTheOldestSegments,
+    RetentionOvertakesAReaderAndSaysSo, RetentionByAgeCountsTheNewestRecordOfASegment,
+    RetentionKeepsWhatTheCallerStillNeeds, ReadsByEventTime,
+    ReadingByEventTimeOutsideOfEverythingFinishes, WhatWasAppendedIsThereAfterOpeningAgain,
+    RecoverWithoutAnErrorChangesNothing, SyncOfEverythingVisibleSucceeds);
 
 }  // namespace tapeline::test

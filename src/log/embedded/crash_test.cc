@@ -43,7 +43,7 @@ EmbeddedSetup setup_in(const std::string& folder, metrics::Registry& metrics) {
 
 /// Runs in a process of its own, started by the test below, until it is killed: appends notes that
 /// carry their ordinal and says which are acknowledged.
-TEST(CrashChild, DISABLED_appends_until_killed) {
+TEST(CrashChild, DISABLED_AppendsUntilKilled) {
   const char* const folder = std::getenv(kFolderVariable);
   ASSERT_NE(folder, nullptr);
   metrics::Registry metrics;
@@ -80,7 +80,7 @@ uint64_t last_acknowledged(int pipe, uint64_t before) {
 }
 
 // Law 7: kill -9 anywhere loses nothing acknowledged and counts nothing twice.
-TEST(CrashTest, kill_9_loses_nothing_acknowledged) {
+TEST(CrashTest, Kill9LosesNothingAcknowledged) {
   diag::set_sink([](diag::Level, std::string_view) {});
   const test::TemporaryFolder folder;
   Random random(17);

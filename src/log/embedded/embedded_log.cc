@@ -521,25 +521,26 @@ void EmbeddedLog::try_recovery() {
                           "log: cannot take records again: {} bytes are free for {}, {} are "
                           "needed; free space on that disk",
                           left.value(), state_->folder, needed);
-  uint64_t lost = 0;
-  Position free;
-  {
-    const std::lock_guard lock(state_->mutex);
-    recovery_wanted_ = false;
-    recovery_error_.reset();
-    if (repaired) {
-      lost = next_.ordinal() - state_->end.ordinal();
-      free = next_ = state_->end;
-      segment_bytes_ = bytes;
-      ++active().version;
-      flush_wanted_ = sync_wanted_ = Position{};
-      error_.reset();
-    } else {
-      recovery_error_ = repaired.error();
-    }
-    done_.notify_all();
+  if (repaired) {
+    std::unique_lock lock(state_->mutex);
+    const Position free = state_->end;
+    const uint64_t lost = next_.ordinal() - free.ordinal();
+    lock.unlock();
+    state_->events.recovered(free, lost);
   }
-  if (repaired) state_->events.recovered(free, lost);
+  const std::lock_guard lock(state_->mutex);
+  recovery_wanted_ = false;
+  recovery_error_.reset();
+  if (repaired) {
+    next_ = state_->end;
+    segment_bytes_ = bytes;
+    ++active().version;
+    flush_wanted_ = sync_wanted_ = Position{};
+    error_.reset();
+  } else {
+    recovery_error_ = repaired.error();
+  }
+  done_.notify_all();
 }
 
 void EmbeddedLog::finish() {

@@ -175,7 +175,7 @@ class EmbeddedLogTest : public ::testing::Test {
 
 // Law 2: nothing is visible before it is durable.
 
-TEST_F(EmbeddedLogTest, records_are_shown_only_after_the_sync) {
+TEST_F(EmbeddedLogTest, RecordsAreShownOnlyAfterTheSync) {
   open();
   files_.hold_syncs(true);
   auto position = append_next();
@@ -191,7 +191,7 @@ TEST_F(EmbeddedLogTest, records_are_shown_only_after_the_sync) {
   EXPECT_EQ(log_->status().pending_bytes, 0U);
 }
 
-TEST_F(EmbeddedLogTest, what_waits_during_a_sync_is_one_group) {
+TEST_F(EmbeddedLogTest, WhatWaitsDuringASyncIsOneGroup) {
   options_.block_bytes = 1 << 16;
   open();
   append(1);
@@ -207,7 +207,7 @@ TEST_F(EmbeddedLogTest, what_waits_during_a_sync_is_one_group) {
   expect_whole(*log_, 102);
 }
 
-TEST_F(EmbeddedLogTest, an_append_waits_while_too_much_is_pending) {
+TEST_F(EmbeddedLogTest, AnAppendWaitsWhileTooMuchIsPending) {
   options_.pending_bytes_max = 4096;
   open();
   files_.hold_syncs(true);
@@ -226,7 +226,7 @@ TEST_F(EmbeddedLogTest, an_append_waits_while_too_much_is_pending) {
 
 // Disk full and I/O errors.
 
-TEST_F(EmbeddedLogTest, a_full_disk_is_told_and_overcome) {
+TEST_F(EmbeddedLogTest, AFullDiskIsToldAndOvercome) {
   options_.pending_bytes_max = 4096;
   open();
   append(20);
@@ -267,7 +267,7 @@ TEST_F(EmbeddedLogTest, a_full_disk_is_told_and_overcome) {
   expect_whole(*log_, end.ordinal() - 1 + 20);
 }
 
-TEST_F(EmbeddedLogTest, a_write_that_stops_half_way_shows_nothing_of_it) {
+TEST_F(EmbeddedLogTest, AWriteThatStopsHalfWayShowsNothingOfIt) {
   open();
   append(5);
   files_.break_next_write(7);
@@ -283,7 +283,7 @@ TEST_F(EmbeddedLogTest, a_write_that_stops_half_way_shows_nothing_of_it) {
   expect_whole(*log_, 10);
 }
 
-TEST_F(EmbeddedLogTest, a_failed_write_wakes_an_append_that_waits) {
+TEST_F(EmbeddedLogTest, AFailedWriteWakesAnAppendThatWaits) {
   options_.pending_bytes_max = 4096;
   open();
   files_.hold_syncs(true);
@@ -297,7 +297,7 @@ TEST_F(EmbeddedLogTest, a_failed_write_wakes_an_append_that_waits) {
   EXPECT_EQ(appended.get(), ErrorCode::failed);
 }
 
-TEST_F(EmbeddedLogTest, after_a_failed_sync_nothing_rests_on_what_it_should_have_kept) {
+TEST_F(EmbeddedLogTest, AfterAFailedSyncNothingRestsOnWhatItShouldHaveKept) {
   options_.durability = "os";
   open();
   append(10);
@@ -316,7 +316,7 @@ TEST_F(EmbeddedLogTest, after_a_failed_sync_nothing_rests_on_what_it_should_have
   expect_whole(*log_, 15);
 }
 
-TEST_F(EmbeddedLogTest, a_reader_goes_on_while_the_segment_is_copied) {
+TEST_F(EmbeddedLogTest, AReaderGoesOnWhileTheSegmentIsCopied) {
   options_.durability = "os";
   options_.tail_bytes_max = 0;
   open();
@@ -336,7 +336,7 @@ TEST_F(EmbeddedLogTest, a_reader_goes_on_while_the_segment_is_copied) {
   }
 }
 
-TEST_F(EmbeddedLogTest, a_segment_that_cannot_be_made_leaves_the_old_one) {
+TEST_F(EmbeddedLogTest, ASegmentThatCannotBeMadeLeavesTheOldOne) {
   options_.segment_bytes_max = 4096;
   open();
   while (log_->status().bytes < 3900) append(1);
@@ -358,7 +358,7 @@ TEST_F(EmbeddedLogTest, a_segment_that_cannot_be_made_leaves_the_old_one) {
   expect_whole(*log_, end.ordinal() - 1 + 20);
 }
 
-TEST_F(EmbeddedLogTest, a_segment_made_in_part_is_removed_again) {
+TEST_F(EmbeddedLogTest, ASegmentMadeInPartIsRemovedAgain) {
   options_.segment_bytes_max = 4096;
   open();
   while (log_->status().bytes < 3950) append(1);
@@ -384,7 +384,7 @@ TEST_F(EmbeddedLogTest, a_segment_made_in_part_is_removed_again) {
 
 // Power cuts.
 
-TEST_F(EmbeddedLogTest, a_power_cut_loses_nothing_acknowledged) {
+TEST_F(EmbeddedLogTest, APowerCutLosesNothingAcknowledged) {
   options_.segment_bytes_max = 4096;
   Random random(7);
   uint64_t acknowledged = 0;
@@ -407,7 +407,7 @@ TEST_F(EmbeddedLogTest, a_power_cut_loses_nothing_acknowledged) {
   EXPECT_GT(acknowledged, 500U);
 }
 
-TEST_F(EmbeddedLogTest, a_power_cut_at_durability_os_gives_no_wrong_record) {
+TEST_F(EmbeddedLogTest, APowerCutAtDurabilityOsGivesNoWrongRecord) {
   options_.durability = "os";
   Random random(11);
   uint64_t synced = 0;
@@ -440,7 +440,7 @@ TEST_F(EmbeddedLogTest, a_power_cut_at_durability_os_gives_no_wrong_record) {
 
 // Torn tails and damage.
 
-TEST_F(EmbeddedLogTest, every_cut_inside_the_last_two_blocks_keeps_the_whole_ones) {
+TEST_F(EmbeddedLogTest, EveryCutInsideTheLastTwoBlocksKeepsTheWholeOnes) {
   open();
   append(10);
   log_.reset();
@@ -462,7 +462,7 @@ TEST_F(EmbeddedLogTest, every_cut_inside_the_last_two_blocks_keeps_the_whole_one
   EXPECT_TRUE(printed("log_torn_tail_cut: log/00000-000000000000001.avro ends in "));
 }
 
-TEST_F(EmbeddedLogTest, every_cut_inside_the_header_of_a_new_segment_removes_it) {
+TEST_F(EmbeddedLogTest, EveryCutInsideTheHeaderOfANewSegmentRemovesIt) {
   options_.segment_bytes_max = 4096;
   open();
   while (log_->status().segments < 2) append(1);
@@ -504,7 +504,7 @@ class BitFlips : public EmbeddedLogTest {
   Position end_;
 };
 
-TEST_F(BitFlips, in_a_closed_segment_are_found_and_cost_one_block) {
+TEST_F(BitFlips, InAClosedSegmentAreFoundAndCostOneBlock) {
   make();
   const std::string path = segment_paths()[0];
   const auto whole = files_.contents();
@@ -524,7 +524,7 @@ TEST_F(BitFlips, in_a_closed_segment_are_found_and_cost_one_block) {
   }
 }
 
-TEST_F(BitFlips, in_the_active_segment_never_cut_away_good_blocks) {
+TEST_F(BitFlips, InTheActiveSegmentNeverCutAwayGoodBlocks) {
   make();
   const std::string path = segment_paths()[1];
   const auto offsets = block_offsets(path);
@@ -549,7 +549,7 @@ TEST_F(BitFlips, in_the_active_segment_never_cut_away_good_blocks) {
   }
 }
 
-TEST_F(BitFlips, without_an_index_give_no_wrong_record_and_no_position_twice) {
+TEST_F(BitFlips, WithoutAnIndexGiveNoWrongRecordAndNoPositionTwice) {
   make();
   const std::string path = segment_paths()[1];
   const auto offsets = block_offsets(path);
@@ -579,7 +579,7 @@ TEST_F(BitFlips, without_an_index_give_no_wrong_record_and_no_position_twice) {
   }
 }
 
-TEST_F(EmbeddedLogTest, damage_in_the_middle_is_told_once_and_read_past) {
+TEST_F(EmbeddedLogTest, DamageInTheMiddleIsToldOnceAndReadPast) {
   options_.tail_bytes_max = 0;
   open();
   append(10);
@@ -604,7 +604,7 @@ TEST_F(EmbeddedLogTest, damage_in_the_middle_is_told_once_and_read_past) {
   EXPECT_EQ(read(*log_).texts.size(), 12U);
 }
 
-TEST_F(EmbeddedLogTest, a_missing_segment_is_told_once_and_read_past) {
+TEST_F(EmbeddedLogTest, AMissingSegmentIsToldOnceAndReadPast) {
   options_.segment_bytes_max = 4096;
   options_.tail_bytes_max = 0;
   open();
@@ -629,7 +629,7 @@ TEST_F(EmbeddedLogTest, a_missing_segment_is_told_once_and_read_past) {
 
 // The index.
 
-TEST_F(EmbeddedLogTest, an_index_that_is_missing_or_damaged_is_made_anew) {
+TEST_F(EmbeddedLogTest, AnIndexThatIsMissingOrDamagedIsMadeAnew) {
   options_.segment_bytes_max = 4096;
   open();
   while (log_->status().segments < 3) append(1);
@@ -659,7 +659,7 @@ TEST_F(EmbeddedLogTest, an_index_that_is_missing_or_damaged_is_made_anew) {
 
 // Other programs, other versions.
 
-TEST_F(EmbeddedLogTest, another_process_reads_whole_blocks_while_one_writes) {
+TEST_F(EmbeddedLogTest, AnotherProcessReadsWholeBlocksWhileOneWrites) {
   options_.segment_bytes_max = 4096;
   open();
   uint64_t records = 0;
@@ -680,7 +680,7 @@ TEST_F(EmbeddedLogTest, another_process_reads_whole_blocks_while_one_writes) {
   EXPECT_EQ(files_.contents().size(), before.size());
 }
 
-TEST_F(EmbeddedLogTest, another_schema_begins_a_new_segment) {
+TEST_F(EmbeddedLogTest, AnotherSchemaBeginsANewSegment) {
   open();
   append(3);
   format_.schema.insert(1, R"("doc":"wider",)");
@@ -690,7 +690,7 @@ TEST_F(EmbeddedLogTest, another_schema_begins_a_new_segment) {
   expect_whole(*log_, 6);
 }
 
-TEST_F(EmbeddedLogTest, a_greater_generation_begins_anew_behind_the_old_one) {
+TEST_F(EmbeddedLogTest, AGreaterGenerationBeginsAnewBehindTheOldOne) {
   open();
   append(3);
   generation_ = 2;
@@ -712,7 +712,7 @@ TEST_F(EmbeddedLogTest, a_greater_generation_begins_anew_behind_the_old_one) {
   EXPECT_EQ(read(*log_, Position(2, 1)).texts.size(), 4U);
 }
 
-TEST_F(EmbeddedLogTest, files_of_others_in_the_folder_are_left_alone) {
+TEST_F(EmbeddedLogTest, FilesOfOthersInTheFolderAreLeftAlone) {
   files_.set_content("log/notes.txt", "mine");
   files_.set_content("log/00000-1.avro", "not a name of ours");
   open();
