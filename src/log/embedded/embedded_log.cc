@@ -154,12 +154,12 @@ Result<> EmbeddedLog::start(const Examined& last, uint64_t generation) {
                       last.header.schema == state.format.schema;
   if (!state.segments.empty() && torn_bytes_ > 0)
     state.events.torn_tail_cut(active().path, active().bytes, torn_bytes_);
-  if (usable) {
+  if (!state.segments.empty()) {
     TAPELINE_TRY(writer_.resume(active().path, last.header, active().bytes));
     if (auto stored = writer_.replace_index(last.index.complete()); !stored)
       state.events.index_not_written(stored.error());
-  } else {
-    if (!state.segments.empty()) active().times = active().index.times();
+  }
+  if (!usable) {
     TAPELINE_TRY(begin_segment(newer ? Position(generation, 1) : state.end));
     state.end = active().first;
   }
