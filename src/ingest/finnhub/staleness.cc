@@ -1,0 +1,69 @@
+#include "ingest/finnhub/staleness.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tapeline::ingest::finnhub {
+
+bool MarketHours::open(model::VenueClass venue, WallTime at) {
+  if (venue == model::VenueClass::crypto) return true;
+  if (venue == model::VenueClass::other) return false;
+  // New York's regular session lies within one UTC day, so the UTC weekday is right for it too.
+  const std::chrono::weekday day(std::chrono::floor<std::chrono::days>(at));
+  if (day == std::chrono::Saturday || day == std::chrono::Sunday) return false;
+  if (venue == model::VenueClass::forex) return true;
+  return stocks_.session(std::chrono::floor<std::chrono::milliseconds>(at)) ==
+         model::Session::regular;
+}
+
+void Staleness::subscribed(std::string_view symbol, WallTime now) {
+  symbols_.insert_or_assign(std::string(symbol),
+                            Symbol{.venue = model::venue_class(symbol), .since = now});
+}
+
+void Staleness::unsubscribed(std::string_view symbol) {
+  if (const auto it = symbols_.find(symbol); it != symbols_.end()) symbols_.erase(it);
+}
+
+bool Staleness::traded(std::string_view symbol, WallTime now) {
+  const auto it = symbols_.find(symbol);
+  if (it == symbols_.end()) return false;
+  it->second.since = now;
+  return !std::exchange(it->second.has_traded, true);
+}
+
+/// Open now and a bound ago, and nothing heard in between: the minutes after an opening do not
+/// count. For bounds longer than a session nothing is ever stale.
+bool Staleness::silent(const Symbol& symbol, WallTime now) {
+  return now - symbol.since >= bound_ && hours_.open(symbol.venue, now) &&
+         hours_.open(symbol.venue, now - bound_);
+}
+
+std::vector<Staleness::Change> Staleness::check(WallTime now) {
+  std::vector<Change> changes;
+  for (auto& [name, symbol] : symbols_) {
+    const bool stale = silent(symbol, now);
+    if (stale == symbol.stale) continue;
+    symbol.stale = stale;
+    changes.push_back({name, stale});
+  }
+  return changes;
+}
+
+std::optional<WallTime> Staleness::last_trade(std::string_view symbol) const {
+  const auto it = symbols_.find(symbol);
+  if (it == symbols_.end() || !it->second.has_traded) return std::nullopt;
+  return it->second.since;
+}
+
+bool Staleness::stale(std::string_view symbol) const {
+  const auto it = symbols_.find(symbol);
+  return it != symbols_.end() && it->second.stale;
+}
+
+size_t Staleness::stale_count() const {
+  return static_cast<size_t>(
+      std::ranges::count_if(symbols_, [](const auto& entry) { return entry.second.stale; }));
+}
+
+}  // namespace tapeline::ingest::finnhub

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "model/session.h"
+#include "model/trade.h"
+#include "model/venue.h"
+
+namespace tapeline::ingest::finnhub {
+
+/// Whether a market trades at a time: stocks in New York's regular session from Monday to Friday
+/// (holidays are not told apart), forex from Monday to Friday UTC, crypto always. Of others nothing
+/// is known: never.
+class MarketHours {
+ public:
+  bool open(model::VenueClass venue, WallTime at);
+
+ private:
+  model::VenueCalendar stocks_{model::VenueClass::stock};
+};
+
+/// When each subscribed symbol last traded, and which are silent although their market is open. A
+/// feed that pings and sends no trades is seen by this alone. One owner.
+class Staleness {
+ public:
+  explicit Staleness(std::chrono::milliseconds bound) : bound_(bound) {}
+
+  void subscribed(std::string_view symbol, WallTime now);
+  void unsubscribed(std::string_view symbol);
+  void restart() { symbols_.clear(); }
+
+  /// True for the symbol's first trade since it was subscribed.
+  bool traded(std::string_view symbol, WallTime now);
+
+  struct Change {
+    std::string symbol;
+    bool stale;
+  };
+  /// What changed since the last call.
+  std::vector<Change> check(WallTime now);
+
+  std::optional<WallTime> last_trade(std::string_view symbol) const;
+  bool stale(std::string_view symbol) const;
+  size_t stale_count() const;
+
+ private:
+  struct Symbol {
+    model::VenueClass venue = model::VenueClass::other;
+    WallTime since;  ///< Subscribed, or last traded.
+    bool has_traded = false;
+    bool stale = false;
+  };
+
+  bool silent(const Symbol& symbol, WallTime now);
+
+  const std::chrono::milliseconds bound_;
+  MarketHours hours_;
+  std::map<std::string, Symbol, std::less<>> symbols_;
+};
+
+}  // namespace tapeline::ingest::finnhub

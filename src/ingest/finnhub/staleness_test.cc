@@ -1,0 +1,69 @@
+#include "ingest/finnhub/staleness.h"
+
+#include <gtest/gtest.h>
+
+#include "model/time.h"
+
+namespace tapeline::ingest::finnhub {
+namespace {
+
+using std::chrono::minutes;
+
+WallTime at(std::string_view text) {
+  return *model::parse_time(text);
+}
+
+class StalenessTest : public ::testing::Test {
+ protected:
+  /// Whether a symbol subscribed long before is stale at a time.
+  bool stale_at(std::string_view symbol, std::string_view time) {
+    Staleness staleness(minutes(10));
+    staleness.subscribed(symbol, at("2026-11-01T00:00:00Z"));
+    (void)staleness.check(at(time));
+    return staleness.stale(symbol);
+  }
+
+  Staleness staleness_{minutes(10)};
+};
+
+TEST_F(StalenessTest, GoesByMarketHours) {
+  // New York is five hours behind UTC in November.
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-20T14:29:00Z"));
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-20T14:39:00Z")) << "open for nine minutes";
+  EXPECT_TRUE(stale_at("AAPL", "2026-11-20T14:41:00Z"));
+  EXPECT_TRUE(stale_at("AAPL", "2026-11-20T20:59:00Z"));
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-20T21:01:00Z"));
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-21T16:00:00Z")) << "Saturday";
+  EXPECT_TRUE(stale_at("BINANCE:BTCUSDT", "2026-11-21T16:00:00Z"));
+  EXPECT_FALSE(stale_at("OANDA:EUR_USD", "2026-11-21T16:00:00Z"));
+  EXPECT_TRUE(stale_at("OANDA:EUR_USD", "2026-11-20T03:00:00Z"));
+  EXPECT_FALSE(stale_at("MOON:ROCK", "2026-11-20T16:00:00Z")) << "hours unknown";
+}
+
+TEST_F(StalenessTest, TellsChangesOnly) {
+  const WallTime start = at("2026-11-20T00:00:00Z");
+  staleness_.subscribed("BINANCE:BTCUSDT", start);
+  EXPECT_TRUE(staleness_.check(start + minutes(9)).empty());
+  auto changes = staleness_.check(start + minutes(10));
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].symbol, "BINANCE:BTCUSDT");
+  EXPECT_TRUE(changes[0].stale);
+  EXPECT_TRUE(staleness_.check(start + minutes(11)).empty());
+  EXPECT_EQ(staleness_.stale_count(), 1U);
+  EXPECT_TRUE(staleness_.traded("BINANCE:BTCUSDT", start + minutes(12)));
+  EXPECT_FALSE(staleness_.traded("BINANCE:BTCUSDT", start + minutes(12))) << "not the first";
+  changes = staleness_.check(start + minutes(12));
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_FALSE(changes[0].stale);
+  EXPECT_EQ(staleness_.last_trade("BINANCE:BTCUSDT"), start + minutes(12));
+}
+
+TEST_F(StalenessTest, ForgetsWhatIsNotSubscribed) {
+  staleness_.subscribed("A", at("2026-11-20T15:00:00Z"));
+  staleness_.unsubscribed("A");
+  EXPECT_FALSE(staleness_.traded("A", at("2026-11-20T15:00:00Z")));
+  EXPECT_EQ(staleness_.last_trade("A"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace tapeline::ingest::finnhub
