@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 constexpr std::string_view kMagic = "TLB";
 constexpr uint8_t kVersion = 1;
 constexpr size_t kSessions = 5;
+constexpr size_t kUsualBytes = 160;
 static_assert(static_cast<size_t>(model::Session::continuous) + 1 == kSessions,
               "a new session needs a new version of the state");
 
@@ -25,28 +26,31 @@ model::TradeId trade_id(const RecordKey& key, const SourceTable& sources) {
 }
 
 /// The partials of a bar by session, so that neither bytes nor sums tell the order of arrival.
-std::vector<std::pair<model::Session, const Partial*>> partials_of(const Bar& bar) {
-  std::vector<std::pair<model::Session, const Partial*>> out;
-  out.emplace_back(bar.session, &bar.partial);
-  for (const auto& [session, partial] : bar.more) out.emplace_back(session, &partial);
-  std::sort(out.begin(), out.end());
-  return out;
+template <typename Each>
+void for_each_partial(const Bar& bar, Each&& each) {
+  if (bar.more.empty()) return each(bar.session, bar.partial);
+  std::vector<std::pair<model::Session, const Partial*>> sorted{{bar.session, &bar.partial}};
+  for (const auto& [session, partial] : bar.more) sorted.emplace_back(session, &partial);
+  std::sort(sorted.begin(), sorted.end());
+  for (const auto& [session, partial] : sorted) each(session, *partial);
 }
 
 /// Numbers sources within one state, the bar's first id's being 0.
 class LocalSources {
  public:
-  explicit LocalSources(SourceId first) : ids_{first} {}
+  explicit LocalSources(SourceId first) : first_(first) {}
   uint64_t number(SourceId id) {
-    const auto found = std::find(ids_.begin(), ids_.end(), id);
-    if (found != ids_.end()) return static_cast<uint64_t>(found - ids_.begin());
-    ids_.push_back(id);
-    return ids_.size() - 1;
+    if (id == first_) return 0;
+    const auto found = std::find(others_.begin(), others_.end(), id);
+    const auto index = static_cast<uint64_t>(found - others_.begin());
+    if (found == others_.end()) others_.push_back(id);
+    return index + 1;
   }
-  const std::vector<SourceId>& ids() const { return ids_; }
+  const std::vector<SourceId>& others() const { return others_; }
 
  private:
-  std::vector<SourceId> ids_;
+  SourceId first_;
+  std::vector<SourceId> others_;
 };
 
 void write(StateWriter& out, const RecordKey& key, LocalSources& local) {
@@ -86,32 +90,47 @@ Certificate read_certificate(StateReader& in) {
   return out;
 }
 
-RecordKey read_key(StateReader& in, const std::vector<SourceId>& local) {
+/// Its source is the number within the state; see `resolve`.
+RecordKey read_key(StateReader& in) {
   RecordKey key;
   key.event_ms = in.zigzag();
-  const uint64_t source = in.varint();
-  if (source >= local.size()) {
-    in.fail();
-  } else {
-    key.source = local[source];
-  }
+  key.source = static_cast<SourceId>(in.varint());
   key.epoch = in.zigzag();
   key.sequence = in.zigzag();
   return key;
 }
 
-PricePath read_path(StateReader& in, const std::vector<SourceId>& local) {
+PricePath read_path(StateReader& in) {
   PricePath path;
   path.count = static_cast<int64_t>(in.varint());
   if (path.count < 0) in.fail();
   if (path.count <= 0) return path;
-  path.first = read_key(in, local);
-  path.last = read_key(in, local);
+  path.first = read_key(in);
+  path.last = read_key(in);
   path.open = in.decimal();
   path.close = in.decimal();
   path.high = in.decimal();
   path.low = in.decimal();
   return path;
+}
+
+/// Puts ids in place of a state's numbers; false when there is no such number.
+bool resolve(PricePath& path, const std::vector<SourceId>& local) {
+  if (path.count == 0) return true;
+  if (path.first.source >= local.size() || path.last.source >= local.size()) return false;
+  path.first.source = local[path.first.source];
+  path.last.source = local[path.last.source];
+  return true;
+}
+
+Partial read_partial(StateReader& in) {
+  Partial partial;
+  partial.trades = read_path(in);
+  partial.volume = in.sum();
+  partial.notional = in.sum();
+  partial.updates = read_path(in);
+  if (partial.records() == 0) in.fail();
+  return partial;
 }
 
 void show_prices(const PricePath& path, model::PricedBy by, model::Bar& out) {
@@ -141,11 +160,11 @@ void show_content(const Bar& bar, const Symbol& symbol, const SourceTable& sourc
       symbol.calendar.venue() == model::VenueClass::stock && bar.interval == kIntervalsMax - 1;
   if (!regular_only && bar.more.empty()) return show(bar.partial, out);
   Partial shown;
-  for (const auto& [session, partial] : partials_of(bar)) {
+  for_each_partial(bar, [&](model::Session session, const Partial& partial) {
     if (!regular_only || session == model::Session::regular) {
-      shown.merge(*partial, sources.order());
+      shown.merge(partial, sources.order());
     }
-  }
+  });
   show(shown, out);
 }
 
@@ -189,49 +208,46 @@ model::Bar present(const Bar& bar, const Symbol& symbol, const SourceTable& sour
 }
 
 std::string encode_state(const Bar& bar, const SourceTable& sources) {
-  const auto [first, last] = bar.ends(sources.order());
-  LocalSources local(first.source);
-  const auto partials = partials_of(bar);
+  LocalSources local(bar.ends(sources.order()).first.source);
   StateWriter body;
+  body.bytes().reserve(kUsualBytes);
   body.flag(bar.of_recording);
   write(body, bar.final ? bar.certificate : Certificate{});
-  body.varint(partials.size());
-  for (const auto& [session, partial] : partials) {
+  body.varint(1 + bar.more.size());
+  for_each_partial(bar, [&](model::Session session, const Partial& partial) {
     body.byte(static_cast<uint8_t>(session));
-    write(body, partial->trades, local);
-    body.sum(partial->volume);
-    body.sum(partial->notional);
-    write(body, partial->updates, local);
-  }
-  StateWriter out;
-  out.varint(local.ids().size() - 1);
-  for (size_t i = 1; i < local.ids().size(); ++i) out.text(sources[local.ids()[i]].name);
-  out.bytes() += body.bytes();
-  return seal(kMagic, kVersion, out.bytes());
+    write(body, partial.trades, local);
+    body.sum(partial.volume);
+    body.sum(partial.notional);
+    write(body, partial.updates, local);
+  });
+  // The names come last, because the partials say which there are.
+  body.varint(local.others().size());
+  for (const SourceId id : local.others()) body.text(sources[id].name);
+  return seal(kMagic, kVersion, body.bytes());
 }
 
 Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   std::string_view payload;
   if (unseal(kMagic, kVersion, row.state, payload) != Opened::fine) return damaged(row);
   StateReader in(payload);
-  std::vector<SourceId> local{sources.intern(row.bar.first_id.source)};
-  for (size_t n = in.count(1); n > 0; --n) local.push_back(sources.intern(in.text()));
   bar.of_recording = in.flag();
   bar.certificate = read_certificate(in);
-  const size_t partials = in.count(1);
-  if (partials == 0 || partials > kSessions) in.fail();
-  for (size_t i = 0; i < partials && in.ok(); ++i) {
+  std::vector<std::pair<model::Session, Partial>> partials;
+  for (size_t n = in.count(1); n > 0 && in.ok() && partials.size() < kSessions; --n) {
     const uint8_t session = in.byte();
     if (session >= kSessions) in.fail();
-    Partial partial;
-    partial.trades = read_path(in, local);
-    partial.volume = in.sum();
-    partial.notional = in.sum();
-    partial.updates = read_path(in, local);
-    if (partial.records() == 0) in.fail();
-    if (in.ok()) bar.of(static_cast<model::Session>(session)) = partial;
+    partials.emplace_back(static_cast<model::Session>(session), read_partial(in));
   }
-  if (!in.ok() || !in.at_end()) return damaged(row);
+  std::vector<std::string_view> names{row.bar.first_id.source};
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) names.push_back(in.text());
+  if (!in.ok() || !in.at_end() || partials.empty()) return damaged(row);
+  std::vector<SourceId> local;
+  for (const std::string_view name : names) local.push_back(sources.intern(name));
+  for (auto& [session, partial] : partials) {
+    if (!resolve(partial.trades, local) || !resolve(partial.updates, local)) return damaged(row);
+    bar.of(session) = partial;
+  }
   bar.revision = row.bar.revision;
   bar.final = row.bar.final;
   bar.merged_till = bar.changed = row.bar.through;

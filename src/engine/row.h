@@ -12,13 +12,13 @@
 ///
 /// State, sealed as in wire.h (magic "TLB", version 1):
 ///
-///     sources     names of sources 1, 2, ...; 0 is that of the bar's first id
 ///     recording   whether any record is of a recording
 ///     certificate of a final bar
 ///     partials    by session: session, trades, volume, notional, updates
 ///     trades,
 ///     updates     count; unless 0: first key, last key, open, close, high, low
-///     key         event time, source, epoch, sequence
+///     key         event time, number of the source, epoch, sequence
+///     sources     names of the sources numbered 1, 2, ...; 0 is that of the bar's first id
 ///
 /// Every number takes the bytes it needs; a bar of one trade is about 90 bytes. Its downside: no
 /// other tool can merge bars from the store; they read the columns beside it.

@@ -53,28 +53,28 @@ struct SymbolInterval {
 struct Symbol {
   Symbol(SymbolId id, std::string_view name);
 
+  // Touched by every record.
   const SymbolId id;
-  const std::string name;
-  model::VenueCalendar calendar;
-
-  SourceId source = kNoSource;  ///< Whose ticks move it.
-  bool subscribed = false;      ///< Then `source` is the subscription's, whoever else has trades.
-  bool unconfirmed = false;     ///< A subscription is open and no record of it came yet.
-  bool in_active = false;       ///< In the engine's list of symbols with a delta.
-
-  int64_t greatest_ms = kNoTime;      ///< Event time.
+  SourceId source = kNoSource;    ///< Whose ticks move it.
+  bool subscribed = false;        ///< Then `source` is the subscription's, whoever else has trades.
+  bool unconfirmed = false;       ///< A subscription is open and no record of it came yet.
+  bool in_active = false;         ///< In the list of symbols with a delta.
+  bool row_changed = false;       ///< In State::changed_symbols.
+  int64_t greatest_ms = kNoTime;  ///< Event time.
   int64_t watermark_ms = kNoTime;     ///< By its trades, and by sources it belonged to before.
   int64_t next_close_ms = INT64_MAX;  ///< Least end of its open bars.
+  const std::string name;
+  model::VenueCalendar calendar;
+  Delta delta;
+
+  // Touched by every window.
+  std::array<SymbolInterval, kIntervalsMax> intervals;
   int64_t heap_close_ms = INT64_MAX;  ///< Its entry in the source's queue; never later than that.
   int64_t final_end_ms = kNoTime;     ///< No final bar ends later.
 
-  Delta delta;
-  std::array<SymbolInterval, kIntervalsMax> intervals;
   CoveredList covered;
   GapList gaps;
-
-  store::SymbolRow row;      ///< What the store is to know of it.
-  bool row_changed = false;  ///< In State::changed_symbols.
+  store::SymbolRow row;  ///< What the store is to know of it.
 };
 
 /// Dense ids for names. Names may be any bytes.

@@ -42,6 +42,13 @@ model::Session session_of(Symbol& symbol, const codec::TradeView& record) {
   return symbol.calendar.session(record.event_time, extended);
 }
 
+/// The newest open bar, if the time is in its window: nearly always so.
+Bar* newest_open(const SymbolInterval& of, int64_t event_ms) {
+  if (of.open.empty()) return nullptr;
+  Bar* bar = of.open.back();
+  return bar->start_ms <= event_ms && event_ms < bar->end_ms ? bar : nullptr;
+}
+
 bool starts_before(const Bar* bar, int64_t start_ms) {
   return bar->start_ms < start_ms;
 }
@@ -66,6 +73,9 @@ Symbol& Windows::symbol(std::string_view name, model::IngestTime seen) {
 
 Result<> Windows::add(Symbol& symbol, SourceId source_id, const codec::TradeView& record) {
   const int64_t event_ms = to_ms(record.event_time);
+  // A record never closes its own windows, so what it closes may be closed before it is merged:
+  // the delta that follows is then not cut after one record.
+  if (event_ms > symbol.greatest_ms) advance(symbol, event_ms);
   const model::Session session = session_of(symbol, record);
   Delta& delta = symbol.delta;
   const bool fits = delta.active && event_ms >= delta.start_ms &&
@@ -74,18 +84,18 @@ Result<> Windows::add(Symbol& symbol, SourceId source_id, const codec::TradeView
     flush(symbol);
     TAPELINE_TRY(open_delta(symbol, record.event_time, session));
   }
-  const Source& source = state_.sources[source_id];
   delta.last = state_.now;
-  delta.of_recording = delta.of_recording || source.recording;
+  delta.of_recording = delta.of_recording || state_.sources[source_id].recording;
   delta.partial.add(record, {event_ms, record.epoch, record.sequence, source_id},
                     state_.sources.order());
   if (delta.start_ms == kSingle) flush(symbol);
-  if (event_ms > symbol.greatest_ms) {
-    symbol.greatest_ms = event_ms;
-    symbol.watermark_ms = std::max(symbol.watermark_ms, event_ms - state_.content.disorder_ms());
-    if (symbol.watermark_ms >= symbol.next_close_ms) close_till(symbol, symbol.watermark_ms);
-  }
   return {};
+}
+
+void Windows::advance(Symbol& symbol, int64_t event_ms) {
+  symbol.greatest_ms = event_ms;
+  symbol.watermark_ms = std::max(symbol.watermark_ms, event_ms - state_.content.disorder_ms());
+  if (symbol.watermark_ms >= symbol.next_close_ms) close_till(symbol, symbol.watermark_ms);
 }
 
 /// Opens an empty delta whose targets exist. Everything that can fail comes before everything that
@@ -96,6 +106,11 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
   IntervalSet wanted;
   for (size_t i = 0; i < kIntervalsMax; ++i) {
     if (!state_.ever[i]) continue;
+    if (Bar* newest = newest_open(symbol.intervals[i], to_ms(time))) {
+      wanted.set(i);
+      found[i] = newest;
+      continue;
+    }
     windows[i] = symbol.calendar.window(time, model::known_intervals()[i]);
     if (!symbol.intervals[i].serves(to_ms(windows[i].start))) continue;
     auto bar = find(symbol, static_cast<IntervalIndex>(i), windows[i]);
@@ -146,8 +161,6 @@ Bar& Windows::make(Symbol& symbol, IntervalIndex interval, model::Window window)
 
 Bar* Windows::find_in_memory(Symbol& symbol, IntervalIndex interval, int64_t start_ms) {
   const std::vector<Bar*>& open = symbol.intervals[interval].open;
-  // The newest window is nearly always the one.
-  if (!open.empty() && open.back()->start_ms == start_ms) return open.back();
   const auto at = std::lower_bound(open.begin(), open.end(), start_ms, starts_before);
   if (at != open.end() && (*at)->start_ms == start_ms) return *at;
   if (symbol.final_end_ms <= start_ms) return nullptr;

@@ -61,6 +61,7 @@ class Windows {
   void measure_delta();
 
  private:
+  void advance(Symbol& symbol, int64_t event_ms);
   Result<> open_delta(Symbol& symbol, model::EventTime time, model::Session session);
   Bar& make(Symbol& symbol, IntervalIndex interval, model::Window window);
   Result<bool> may_be_stored(Symbol& symbol, IntervalIndex interval, int64_t start_ms);

@@ -1,0 +1,195 @@
+// What does a trade cost in the engine, decoding included, and what a bar?
+//
+//   bench_engine [TRADES]     (2,000,000 unless said otherwise)
+//
+// A generated market: 1,000 symbols of skewed popularity, five trades a frame, a fifth of them in
+// one millisecond with the one before, 1 % out of order by up to two seconds; default intervals.
+// The answer is checked: every trade is in exactly one bar of each interval, volumes add up.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "codec/entry.h"
+#include "engine/engine.h"
+#include "store/memory/store.h"
+
+namespace tapeline {
+namespace {
+
+constexpr size_t kSymbols = 1'000;
+constexpr uint32_t kBatchRecords = 5'000;
+constexpr int64_t kCommitTrades = 500'000;
+constexpr int64_t kFirstMs = 1'704'292'200'000;  // 2024-01-03 14:30 UTC
+constexpr size_t kIntervals = 5;
+
+double cpu_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// xorshift64*: the same market on every machine.
+class Dice {
+ public:
+  uint64_t roll(uint64_t sides) {
+    state_ ^= state_ >> 12;
+    state_ ^= state_ << 25;
+    state_ ^= state_ >> 27;
+    return (state_ * 0x2545F4914F6CDD1D >> 11) % sides;
+  }
+
+ private:
+  uint64_t state_ = 20'240'103;
+};
+
+struct Market {
+  std::vector<log::Batch> batches;
+  int64_t trades = 0;
+  int64_t volume = 0;  ///< In thousandths.
+};
+
+Market generate(int64_t trades) {
+  Market market;
+  Dice dice;
+  std::vector<std::string> symbols;
+  for (size_t i = 0; i < kSymbols; ++i) symbols.push_back(fmt::format("BINANCE:S{:03}USDT", i));
+  codec::EntryWriter writer;
+  uint64_t ordinal = 1;
+  int64_t now_us = kFirstMs * 1'000;
+  const auto cut = [&] {
+    const uint32_t count = writer.count();
+    market.batches.push_back(
+        {Position(0, ordinal), count, std::make_shared<const std::string>(writer.take())});
+    ordinal += count;
+  };
+  for (int64_t i = 0; i < trades; ++i) {
+    // 20,000 trades a second of event time.
+    if (dice.roll(5) != 0) now_us += 62;
+    const uint64_t a = dice.roll(kSymbols);
+    const uint64_t b = dice.roll(a + 1);
+    const int64_t back_ms = dice.roll(100) == 0 ? static_cast<int64_t>(dice.roll(2'000)) : 0;
+    codec::TradeView trade;
+    trade.symbol = symbols[b];
+    trade.price = {static_cast<int64_t>(10'000 + dice.roll(999)), 2};
+    while (trade.price.mantissa % 10 == 0 && trade.price.scale > 0) {
+      trade.price = {trade.price.mantissa / 10, trade.price.scale - 1};
+    }
+    const auto volume = static_cast<int64_t>(1 + 10 * dice.roll(900));  // Never ends with 0.
+    trade.volume = {volume, 3};
+    trade.event_time = model::EventTime(std::chrono::milliseconds(now_us / 1'000 - back_ms));
+    trade.ingest_time = model::IngestTime(std::chrono::microseconds(now_us));
+    trade.source = "simulated";
+    trade.epoch = 1;
+    trade.sequence = i + 1;
+    trade.frame = i / 5 + 1;
+    writer.add(trade);
+    market.volume += volume;
+    if (writer.count() == kBatchRecords) cut();
+  }
+  if (!writer.empty()) cut();
+  market.trades = trades;
+  return market;
+}
+
+double decode_seconds(const Market& market) {
+  const double begin = cpu_seconds();
+  codec::EntryView entry;
+  int64_t sum = 0;
+  for (const log::Batch& batch : market.batches) {
+    codec::EntryReader reader(*batch.bytes);
+    while (reader.next(entry) == codec::EntryReader::Outcome::progressed) {
+      sum += entry.trade.sequence;
+    }
+  }
+  const double seconds = cpu_seconds() - begin;
+  CHECK(sum == market.trades * (market.trades + 1) / 2, "decoded otherwise than written");
+  return seconds;
+}
+
+struct Outcome {
+  double apply_seconds = 0;
+  double commit_seconds = 0;
+  int64_t bars_written = 0;
+  size_t memory_bytes = 0;
+};
+
+Outcome run(const Market& market, store::Store& store) {
+  auto reader = store.open_reader().value();
+  auto writer = store.open_writer().value();
+  engine::Engine engine(engine::Options{}, *reader);
+  Outcome out;
+  int64_t since_commit = 0;
+  const auto commit = [&] {
+    const double begin = cpu_seconds();
+    const store::Commit commit = engine.prepare_commit();
+    out.commit_seconds += cpu_seconds() - begin;
+    out.bars_written += static_cast<int64_t>(commit.bars.size());
+    writer->write(commit).value();
+    engine.committed(commit.checkpoint->position);
+    since_commit = 0;
+  };
+  for (const log::Batch& batch : market.batches) {
+    const double begin = cpu_seconds();
+    engine.apply(batch).value();
+    out.apply_seconds += cpu_seconds() - begin;
+    out.memory_bytes = std::max(out.memory_bytes, engine.memory_bytes());
+    since_commit += batch.count;
+    if (since_commit >= kCommitTrades) commit();
+  }
+  commit();
+  return out;
+}
+
+void check_answer(const Market& market, store::Store& store) {
+  auto reader = store.open_reader().value();
+  std::map<int64_t, int64_t> trades;
+  std::map<int64_t, model::Sum> volumes;
+  reader
+      ->bars({},
+             [&](const model::Bar& bar) {
+               trades[bar.key.interval.ms()] += bar.trade_count;
+               volumes[bar.key.interval.ms()].merge(bar.volume);
+               return true;
+             })
+      .value();
+  CHECK(trades.size() == kIntervals);
+  model::Sum expected;
+  expected.add({market.volume, 3});
+  for (const auto& [interval_ms, count] : trades) {
+    CHECK(count == market.trades, "{} of {} trades in bars of {} ms", count, market.trades,
+          interval_ms);
+    CHECK(volumes[interval_ms] == expected, "volumes of {} ms do not add up", interval_ms);
+  }
+}
+
+int main_of_bench(int64_t trades) {
+  const Market market = generate(trades);
+  const double decode = decode_seconds(market);
+  auto store = store::make_memory_store();
+  const Outcome outcome = run(market, *store);
+  check_answer(market, *store);
+  const auto per = [](double seconds, int64_t count) {
+    return seconds * 1e9 / static_cast<double>(count);
+  };
+  fmt::print("trades {}  bars written {}  engine memory {} KiB\n", trades, outcome.bars_written,
+             outcome.memory_bytes / 1'024);
+  fmt::print("decode alone       {:7.1f} ns/trade\n", per(decode, trades));
+  fmt::print("decode and apply   {:7.1f} ns/trade\n", per(outcome.apply_seconds, trades));
+  fmt::print("prepare a commit   {:7.1f} ns/bar\n",
+             per(outcome.commit_seconds, outcome.bars_written));
+  return 0;
+}
+
+}  // namespace
+}  // namespace tapeline
+
+int main(int argc, char** argv) {
+  return tapeline::main_of_bench(argc > 1 ? std::atoll(argv[1]) : 2'000'000);
+}
