@@ -43,8 +43,8 @@ Sum take_sum(avro::Cursor& in) {
     in.fail();
     return {};
   }
-  Int128 units = static_cast<signed char>(bytes[0]);
-  for (const char byte : bytes.substr(1)) units = units * 256 + static_cast<uint8_t>(byte);
+  Int128 units = static_cast<uint8_t>(bytes[0]) >= 0x80 ? -1 : 0;  // The sign.
+  for (const char byte : bytes) units = units * 256 + static_cast<uint8_t>(byte);
   // Outside 38 digits nothing was written by us.
   const Sum sum = Sum::from_units(units);
   if (!sum.units()) in.fail();

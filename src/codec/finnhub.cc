@@ -22,6 +22,12 @@ constexpr model::Names<7> kKindNames = {"trades",         "ping",    "error",   
 /// Deeper nesting than any frame's is taken for an attack.
 constexpr int kDepthMax = 32;
 
+/// False when the result is an error.
+template <typename T>
+bool unwrap(simdjson::simdjson_result<T> result, T& value) {
+  return std::move(result).get(value) == simdjson::SUCCESS;
+}
+
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -116,7 +122,7 @@ bool read_over_object(ondemand::value& value, int depth) {
   for (auto result : object) {
     ondemand::field field;
     std::string_view key;
-    if (std::move(result).get(field) || !read_key(field, key)) return false;
+    if (!unwrap(result, field) || !read_key(field, key)) return false;
     if (!read_over(field.value(), depth + 1)) return false;
   }
   return true;
@@ -127,7 +133,7 @@ bool read_over_array(ondemand::value& value, int depth) {
   if (value.get_array().get(array)) return false;
   for (auto result : array) {
     ondemand::value member;
-    if (std::move(result).get(member) || !read_over(member, depth + 1)) return false;
+    if (!unwrap(result, member) || !read_over(member, depth + 1)) return false;
   }
   return true;
 }
@@ -280,7 +286,7 @@ bool FinnhubParser::Impl::read_members(ondemand::document& document, model::Even
   for (auto result : object) {
     ondemand::field field;
     std::string_view key;
-    if (std::move(result).get(field) || !read_key(field, key)) return false;
+    if (!unwrap(result, field) || !read_key(field, key)) return false;
     bool is_json = false;
     if (key == "data")
       is_json = read_data(document, field.value(), latest, members);
@@ -307,7 +313,7 @@ bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::valu
   if (value.get_array().get(array)) return false;
   for (auto result : array) {
     ondemand::value member;
-    if (std::move(result).get(member)) return false;
+    if (!unwrap(result, member)) return false;
     Element& element = elements_.emplace_back();
     const char* begin = member.raw_json_token().data();
     if (!read_element(member, latest, element)) return false;
@@ -336,7 +342,7 @@ bool FinnhubParser::Impl::read_element(ondemand::value& value, model::EventTime 
   for (auto result : object) {
     ondemand::field field;
     std::string_view key;
-    if (std::move(result).get(field) || !read_key(field, key)) return false;
+    if (!unwrap(result, field) || !read_key(field, key)) return false;
     bool is_json = false;
     if (key == "p")
       is_json = read_field(field.value(), fields.price);
@@ -370,7 +376,7 @@ bool FinnhubParser::Impl::read_conditions(ondemand::value& value, Fields& fields
   for (auto result : array) {
     ondemand::value member;
     Field condition;
-    if (std::move(result).get(member) || !read_field(member, condition)) return false;
+    if (!unwrap(result, member) || !read_field(member, condition)) return false;
     if (condition.type == Field::Type::text)
       conditions_.push_back(condition.value);
     else

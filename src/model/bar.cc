@@ -37,6 +37,7 @@ constexpr Names<3> kCoverageKinds = {"unknown", "assumed", "confirmed"};
 const std::vector<Interval>& known_intervals() {
   static const std::vector<Interval> known = [] {
     std::vector<Interval> intervals;
+    intervals.reserve(kIntervals.size());
     for (const NamedInterval& named : kIntervals) intervals.emplace_back(named.ms);
     return intervals;
   }();

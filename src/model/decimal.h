@@ -168,7 +168,9 @@ inline std::optional<Decimal> from_double(double value, int decimals_max, int sc
   for (; scale <= decimals_max; ++scale) {
     const double scaled = magnitude * internal::kDoublePowers[scale];
     if (!(scaled < kDigits15 - 1)) break;
-    const auto mantissa = static_cast<int64_t>(scaled + 0.5);
+    // Cheaper than std::lround; where a sum rounds up to a half too many, the division tells.
+    const auto mantissa =
+        static_cast<int64_t>(scaled + 0.5);  // NOLINT(bugprone-incorrect-roundings)
     if (static_cast<double>(mantissa) / internal::kDoublePowers[scale] == magnitude)
       return internal::normalised(value < 0 ? -mantissa : mantissa, scale);
   }
