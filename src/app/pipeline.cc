@@ -40,7 +40,9 @@ Result<std::unique_ptr<Pipeline>> Pipeline::start(const PipelineOptions& options
   pipeline->store_thread_ = std::thread([&p = *pipeline] { p.run_store(); });
   TAPELINE_TRY(pipeline->catch_up());
   engine::Engine& engine = *pipeline->engine_;
-  pipeline->recovered_ = {engine.position(), engine.sources(), engine.settings()};
+  pipeline->recovered_.position = engine.position();
+  pipeline->recovered_.sources = engine.sources();
+  pipeline->recovered_.settings = engine.settings();
   engine.collect_changes(static_cast<bool>(pipeline->publish_));
   pipeline->collecting_ = static_cast<bool>(pipeline->publish_);
   log.set_snapshot_source([&p = *pipeline]() -> std::string {
@@ -126,11 +128,18 @@ Result<Position> Pipeline::restore_snapshot(const engine::Options& engine_option
 
 Result<> Pipeline::catch_up() {
   const Position end = log_.end();
+  DamageWatch watch;
   while (reader_->position() < end) {
-    auto outcome = step(std::chrono::microseconds(0));
+    auto outcome = step(std::chrono::microseconds(0), &watch);
+    // The log has said what is damaged; what lies behind it is whole.
+    if (!outcome && outcome.error().code() == ErrorCode::corrupt) {
+      watch.damaged();
+      continue;
+    }
     if (!outcome) return outcome.error();
     if (outcome.value() != log::ReadOutcome::progressed) break;
   }
+  recovered_.holes = watch.take();
   return {};
 }
 
@@ -153,11 +162,14 @@ void Pipeline::run_engine() {
   changed_.notify_all();
 }
 
-Result<log::ReadOutcome> Pipeline::step(std::chrono::microseconds timeout) {
+Result<log::ReadOutcome> Pipeline::step(std::chrono::microseconds timeout, DamageWatch* watch) {
   log::Batch batch;
   auto outcome = reader_->next(batch, timeout);
   if (!outcome) return outcome;
-  if (outcome.value() == log::ReadOutcome::progressed) apply(batch);
+  if (outcome.value() == log::ReadOutcome::progressed) {
+    if (watch != nullptr) watch->read(batch);
+    apply(batch);
+  }
   acknowledge();
   bool drain_wanted = false;
   {

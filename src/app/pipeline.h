@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/damage.h"
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/queue.h"
@@ -39,6 +40,8 @@ class Pipeline {
     Position position;
     std::vector<engine::Engine::SourceState> sources;
     std::vector<std::string> settings;  ///< "key=value", as last logged.
+    /// Where records of the log could not be read this time: to be written down as gaps.
+    std::vector<DamageWatch::Hole> holes;
   };
 
   /// Called on the engine thread after each batch once the log was caught up.
@@ -88,7 +91,7 @@ class Pipeline {
   void run_engine();
   void run_store();
 
-  Result<log::ReadOutcome> step(std::chrono::microseconds timeout);
+  Result<log::ReadOutcome> step(std::chrono::microseconds timeout, DamageWatch* watch = nullptr);
   void apply(const log::Batch& batch);
   void acknowledge();
   void commit_if_due(bool wanted_now);

@@ -34,6 +34,8 @@ void Session::log_settings(const Config& config, ingest::Stage& stage) const {
     control.detail = setting;
     stage.control(std::move(control));
   }
+  for (const DamageWatch::Hole& hole : pipeline_->recovered().holes)
+    stage.gap(hole.source, hole.from, hole.to, model::GapCause::corruption);
 }
 
 const engine::Engine::SourceState* Session::source(const std::string& name) const {

@@ -3,7 +3,24 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "model/bar.h"
+
 namespace tapeline::engine {
+namespace {
+
+/// What is wrong with the names; empty when nothing is.
+std::string wrong_intervals(const std::vector<std::string>& names) {
+  std::string known;
+  for (const model::Interval interval : model::known_intervals())
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", model::to_text(interval));
+  if (names.empty()) return fmt::format("must name at least one of {}", known);
+  for (const std::string& name : names)
+    if (!model::parse_interval(name))
+      return fmt::format("'{}' is not a known length; known are {}", name, known);
+  return {};
+}
+
+}  // namespace
 
 std::vector<std::string> ContentOptions::details() const {
   return {fmt::format("{}={}", kDisorderKey, disorder_ms),
@@ -16,6 +33,7 @@ void declare(settings::Declarer& declarer, Options& options, ContentOptions& con
   declarer.list("intervals", content.intervals,
                 "Lengths of bars, out of 1s, 5s, 15s, 1m, 5m, 15m, 30m, 1h, 4h, 1d. One added "
                 "later begins with its next full window.");
+  declarer.refine("engine.intervals", [&content] { return wrong_intervals(content.intervals); });
   declarer.integer("latency_bound_ms", content.latency_bound_ms, 0, kLatencyBoundMaxMs, "ms",
                    "How long a trade may take to us; silence closes a window that much later.");
   declarer.integer("disorder_ms", content.disorder_ms, 0, kDisorderMaxMs, "ms",

@@ -242,13 +242,13 @@ def test_a_port_in_use(tapeline):
 def test_an_unknown_setting_is_refused_with_the_nearest(tapeline):
     known = [line.split("=")[0].strip(" #") for line in tapeline.run("config").stdout.splitlines() if " = " in line]
     assert "segment_bytes_max" in known
-    refused(tapeline, "run", "--set", "log.segment_byte_max=1", says=["log.segment_byte_max", "log.segment_bytes_max"])
+    refused(tapeline, "config", "--set", "log.segment_byte_max=1", says=["log.segment_byte_max", "log.segment_bytes_max"])
 
 
 def test_all_problems_are_reported_at_once(tapeline):
     refused(
         tapeline,
-        "run",
+        "config",
         "--set",
         "log.segment_bytes_max=-5",
         "--set",
@@ -266,4 +266,4 @@ def test_an_unknown_interval(tapeline, small):
 def test_a_configuration_file_that_is_no_toml(tapeline, tmp_path):
     file = tmp_path / "tapeline.toml"
     file.write_text("[log\nsegment_bytes_max = 5\n")
-    refused(tapeline, "run", "--config", file, says=["tapeline.toml", "line 1"])
+    refused(tapeline, "config", "--config", file, says="tapeline.toml:1: ")
