@@ -83,14 +83,26 @@ model::IngestTime take_ingest_time(avro::Cursor& in) {
   return model::IngestTime(std::chrono::microseconds(take_in_range(in, 0, kIngestUsMax)));
 }
 
-model::Decimal take_decimal(avro::Cursor& in, int decimals_max, int& scale_hint) {
+model::Decimal take_decimal(avro::Cursor& in, int decimals_max, uint8_t& scale_hint) {
   const auto value = model::from_double(in.real(), decimals_max, scale_hint);
   if (!value) [[unlikely]] {
     in.fail();
     return {};
   }
-  scale_hint = value->scale;
+  // Too many decimals cost a division of the mantissa each, too few one of doubles each, which is
+  // dearer: so a shorter number now and then (122.1 among 122.09) does not change the hint.
+  constexpr int kSlack = 2;
+  if (value->scale > scale_hint || value->scale + kSlack < scale_hint)
+    scale_hint = static_cast<uint8_t>(value->scale);
   return *value;
+}
+
+/// Distinct for most symbols that trade at one time; wrong answers cost time only.
+size_t rough_hash(std::string_view symbol) {
+  if (symbol.empty()) return 0;
+  const size_t middle = static_cast<uint8_t>(symbol[symbol.size() / 2]);
+  return static_cast<uint8_t>(symbol.back()) * size_t{7} +
+         static_cast<uint8_t>(symbol.front()) * size_t{3} + middle + symbol.size();
 }
 
 /// One block, as every writer makes of a short array; with or without its size in bytes.
@@ -110,22 +122,6 @@ ConditionsView take_conditions(avro::Cursor& in) {
   for (int64_t i = 0; i < count; ++i) in.text();
   if (in.number() != 0) in.fail();
   return {encoded, static_cast<uint32_t>(count)};
-}
-
-void take_trade(avro::Cursor& in, TradeView& trade, int& price_scale_hint, int& volume_scale_hint) {
-  trade.symbol = in.text();
-  trade.price = take_decimal(in, model::kPriceDecimalsMax, price_scale_hint);
-  trade.volume = take_decimal(in, model::kVolumeDecimalsMax, volume_scale_hint);
-  trade.event_time = take_event_time(in);
-  trade.ingest_time = take_ingest_time(in);
-  trade.conditions = take_conditions(in);
-  trade.source = in.text();
-  trade.epoch = take_in_range(in, 0, INT64_MAX);
-  trade.sequence = take_in_range(in, 0, INT64_MAX);
-  trade.frame = take_in_range(in, 0, INT64_MAX);
-  trade.flags = static_cast<int32_t>(take_in_range(in, 0, INT32_MAX));
-  if (trade.price.mantissa <= 0 || trade.volume.mantissa < 0 || trade.symbol.empty()) [[unlikely]]
-    in.fail();
 }
 
 std::optional<model::IngestTime> take_optional_time(avro::Cursor& in) {
@@ -183,13 +179,30 @@ model::Trade TradeView::to_trade() const {
   return trade;
 }
 
+inline void EntryReader::take_trade(avro::Cursor& in, TradeView& trade) {
+  trade.symbol = in.text();
+  ScaleHints& hints = hints_[rough_hash(trade.symbol) % kHints];
+  trade.price = take_decimal(in, model::kPriceDecimalsMax, hints.price);
+  trade.volume = take_decimal(in, model::kVolumeDecimalsMax, hints.volume);
+  trade.event_time = take_event_time(in);
+  trade.ingest_time = take_ingest_time(in);
+  trade.conditions = take_conditions(in);
+  trade.source = in.text();
+  trade.epoch = take_in_range(in, 0, INT64_MAX);
+  trade.sequence = take_in_range(in, 0, INT64_MAX);
+  trade.frame = take_in_range(in, 0, INT64_MAX);
+  trade.flags = static_cast<int32_t>(take_in_range(in, 0, INT32_MAX));
+  if (trade.price.mantissa <= 0 || trade.volume.mantissa < 0 || trade.symbol.empty()) [[unlikely]]
+    in.fail();
+}
+
 EntryReader::Outcome EntryReader::next(EntryView& entry) {
   if (rest_.empty()) return Outcome::finished;
   avro::Cursor in(rest_);
   int members = 0;
   if (in.present()) [[likely]] {
     entry.kind = EntryKind::trade;
-    take_trade(in, entry.trade, price_scale_hint_, volume_scale_hint_);
+    take_trade(in, entry.trade);
     ++members;
   }
   if (in.present()) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -92,10 +93,17 @@ class EntryReader {
   size_t offset() const { return size_ - rest_.size(); }
 
  private:
+  void take_trade(avro::Cursor& in, TradeView& trade);
+
   std::string_view rest_;
   size_t size_;
-  int price_scale_hint_ = 0;
-  int volume_scale_hint_ = 0;
+  /// By symbol, roughly: the decimals that its last trades had. Affects speed only.
+  struct ScaleHints {
+    uint8_t price = 0;
+    uint8_t volume = 0;
+  };
+  static constexpr size_t kHints = 64;
+  std::array<ScaleHints, kHints> hints_{};
 };
 
 /// Collects datums for one append.
