@@ -67,12 +67,17 @@ class FakeFeed:
             self.answers.put(status)
 
     def _answer(self, _connection, request):
+        if request.headers.get("Upgrade", "").lower() != "websocket":
+            return self._respond(404)  # somebody asks who we are; that is no handshake
         self.handshakes.append((time.monotonic(), request.path, dict(request.headers.raw_items())))
         status = self.always
         if status is None and not self.answers.empty():
             status = self.answers.get()
         if status is None:
             return None
+        return self._respond(status)
+
+    def _respond(self, status):
         body = b'{"error":"so says the test"}\n'
         headers = Headers({"Content-Length": str(len(body)), "Content-Type": "text/plain", "Connection": "close"})
         return Response(int(status), http.HTTPStatus(status).phrase, headers, body)

@@ -27,13 +27,25 @@ DEADLINE_S = 120
 
 # The names that tests rely on.
 ACCEPTED = "tapeline_ingest_trades_total"
-REJECTED = "tapeline_ingest_rejects_total"
-# The settings under which every record is a batch of its own and nothing stays in memory.
-SMALLEST = {"TAPELINE_ENGINE_CACHE_BYTES_MAX": "0"}
-QUICK_RETRY = {}
-QUICK_WATCHDOG = {}
-QUICK_CONNECT = {}
-CA_FILE = "TAPELINE_FINNHUB_CA_FILE"
+REJECTED = ("tapeline_ingest_elements_rejected_total", "tapeline_ingest_frames_rejected_total")
+
+# Every record is a batch, a block and a commit of its own, segments are short, nothing stays in memory.
+SMALLEST = {
+    "TAPELINE_ENGINE_CACHE_BYTES_MAX": "0",
+    "TAPELINE_PIPELINE_COMMIT_RECORDS_MAX": "1",
+    "TAPELINE_INGEST_BATCH_BYTES": "1",
+    "TAPELINE_LOG_BLOCK_BYTES": "1",
+    "TAPELINE_LOG_SEGMENT_BYTES_MAX": "16384",
+    "TAPELINE_LOG_TAIL_BYTES_MAX": "0",
+}
+QUICK_RETRY = {
+    "TAPELINE_FEED_BACKOFF_FIRST_MS": "100",
+    "TAPELINE_FEED_BACKOFF_MAX_MS": "1000",
+    "TAPELINE_FEED_BACKOFF_REFUSED_MS": "1000",
+}
+QUICK_WATCHDOG = {**QUICK_RETRY, "TAPELINE_FEED_WATCHDOG_MS": "1000"}
+QUICK_CONNECT = {"TAPELINE_FEED_CONNECT_TIMEOUT_MS": "1000"}
+CA_FILE = "TAPELINE_FEED_CA_FILE"
 
 TOKEN = "token-that-nobody-may-see"
 LISTENING = re.compile(r"tapeline: listening on (http://[0-9.:a-z\[\]]+)")
@@ -253,15 +265,16 @@ class Live:
         assert status == 200, text
         return {key_of_sample(name): float(value) for name, value in SAMPLE.findall(text)}
 
-    def counter(self, name, **labels):
-        """The sum of the samples of this name whose labels include these."""
+    def counter(self, names, **labels):
+        """The sum of the samples of these names whose labels include these."""
+        names = {names} if isinstance(names, str) else set(names)
         wanted = set(labels.items())
-        return sum(value for (found, have), value in self.metrics().items() if found == name and wanted <= have)
+        return sum(value for (found, have), value in self.metrics().items() if found in names and wanted <= have)
 
-    def wait_for_counter(self, name, least, timeout=30, **labels):
+    def wait_for_counter(self, names, least, timeout=30, **labels):
         wait_until(
-            lambda: self.counter(name, **labels) >= least,
-            lambda: f"{name} {labels} at least {least}; it is {self.counter(name, **labels)}\n{self.process}",
+            lambda: self.counter(names, **labels) >= least,
+            lambda: f"{names} {labels} at least {least}; it is {self.counter(names, **labels)}\n{self.process}",
             timeout,
             0.05,
         )

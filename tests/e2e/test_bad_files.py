@@ -242,7 +242,9 @@ def test_a_port_in_use(tapeline):
 def test_an_unknown_setting_is_refused_with_the_nearest(tapeline):
     known = [line.split("=")[0].strip(" #") for line in tapeline.run("config").stdout.splitlines() if " = " in line]
     assert "segment_bytes_max" in known
-    refused(tapeline, "config", "--set", "log.segment_byte_max=1", says=["log.segment_byte_max", "log.segment_bytes_max"])
+    refused(
+        tapeline, "config", "--set", "log.segment_byte_max=1", says=["log.segment_byte_max", "log.segment_bytes_max"]
+    )
 
 
 def test_all_problems_are_reported_at_once(tapeline):

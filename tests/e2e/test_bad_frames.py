@@ -118,7 +118,7 @@ def test_law_1_every_bad_element_has_its_reason(feed, live, tapeline, tmp_path, 
             rejected = {
                 dict(labels)["reason"]: value
                 for (found, labels), value in live.metrics().items()
-                if found == harness.REJECTED and value
+                if found in harness.REJECTED and value
             }
             failures.append(f"{name}: expected {reason}; rejects so far: {rejected}")
     assert not failures, "\n".join(failures)

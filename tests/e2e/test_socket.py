@@ -8,11 +8,11 @@ import pytest
 import recordings
 
 
-def simulate(tapeline, folder, file, *more):
+def simulate(tapeline, folder, *arguments):
+    """(process, address, ledger) of a simulator."""
     ledger = folder / "ledger.jsonl"
-    process = tapeline.start("simulate", "--recording", file, "--rate", "max", "--ledger", ledger, "--port", "0", *more)
-    url = process.wait_for(harness.SIMULATING).group(1)
-    return url, ledger
+    process = tapeline.start("simulate", "--ledger", ledger, "--port", "0", *arguments)
+    return process, process.wait_for(harness.SIMULATING).group(1), ledger
 
 
 def elements_of(ledger):
@@ -32,13 +32,15 @@ def rows_in(file):
         return sum(1 for _ in lines) - 1
 
 
-def play(make_tapeline, tmp_path, file, symbols, rows, *more):
-    """Plays the whole file; returns the receiving instance and the ledger."""
-    url, ledger = simulate(make_tapeline("simulator"), tmp_path, file, *more)
+def play(make_tapeline, tmp_path, file, symbols, *more):
+    """Plays the whole file at full speed; returns the receiving instance and the ledger."""
+    simulator, url, ledger = simulate(make_tapeline("simulator"), tmp_path, "--recording", file, "--rate", "max", *more)
     tapeline = make_tapeline("receiver")
-    live = tapeline.run_live(url, symbols)
-    live.wait_for_counter(harness.ACCEPTED, rows, timeout=500)
-    live.stop()
+    live = tapeline.run_live(url, symbols, "--exit-at-end")
+    done = live.process.wait(500)
+    assert done.code == 0, str(done)
+    simulator.terminate()
+    simulator.wait(30)
     return tapeline, ledger
 
 
@@ -46,7 +48,7 @@ def play(make_tapeline, tmp_path, file, symbols, rows, *more):
 def test_a_recording_through_the_socket(recording, make_tapeline, tmp_path, oracle_of, assert_same_bars):
     symbols = sorted({row["symbol"] for row in feeds.rows_of(recording)})
     rows = rows_in(recording)
-    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols, rows)
+    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols)
     assert elements_of(ledger)[1] == rows
     assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
     # Without faults nothing is lost or changed on the way: the recording itself gives the same bars.
@@ -55,8 +57,9 @@ def test_a_recording_through_the_socket(recording, make_tapeline, tmp_path, orac
 
 def test_the_small_recording_through_the_socket(small, make_tapeline, tmp_path, oracle_of, assert_same_bars):
     rows = feeds.rows_of(small)
-    tapeline, ledger = play(make_tapeline, tmp_path, small, feeds.symbols_of(rows), len(rows))
+    tapeline, ledger = play(make_tapeline, tmp_path, small, feeds.symbols_of(rows))
     assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+    assert_same_bars(oracle_of(small), tapeline.export_bars())
 
 
 @pytest.mark.parametrize("recording", [recordings.FRAMES], indirect=True)
@@ -64,7 +67,7 @@ def test_captured_frames_through_the_socket(recording, make_tapeline, tmp_path, 
     frames = [json.loads(line) for line in recording.read_text("utf-8").splitlines()]
     elements = [element for frame in frames if frame["type"] == "trade" for element in frame["data"]]
     symbols = sorted({element["s"] for element in elements})
-    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols, len(elements))
+    tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols)
     assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
 
 
@@ -74,15 +77,13 @@ def test_a_fixed_seed_gives_a_fixed_ledger(make_tapeline, tmp_path):
     def frames(name, seed):
         folder = tmp_path / name
         folder.mkdir()
-        ledger = folder / "ledger.jsonl"
-        simulator = make_tapeline(f"simulator-{name}")
-        process = simulator.start("simulate", "--seed", seed, "--rate", "2000", "--ledger", ledger, "--port", "0")
-        url = process.wait_for(harness.SIMULATING).group(1)
+        simulator, url, ledger = simulate(make_tapeline(f"simulator-{name}"), folder, "--seed", seed, "--rate", "2000")
         receiver = make_tapeline(f"receiver-{name}")
         live = receiver.run_live(url, ["BINANCE:BTCUSDT", "AAPL"])
         live.wait_for_counter(harness.ACCEPTED, 200, timeout=60)
         live.stop()
-        process.kill()
+        simulator.terminate()
+        simulator.wait(30)
         lines = [json.loads(line)["bytes"] for line in ledger.read_text("utf-8").splitlines()]
         return [line for line in lines if '"data"' in line]
 
