@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "contract/temporary_folder.h"
 #include "store/embedded/store.h"
 #include "store/memory/store.h"
+#include "support/temporary_folder.h"
 
 namespace tapeline::store {
 namespace {
@@ -23,7 +23,7 @@ class EmbeddedPlace final : public StorePlace {
   bool durable() const override { return true; }
 
  private:
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   ManualClock clock_;
 };
 

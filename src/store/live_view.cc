@@ -35,7 +35,18 @@ const LiveView::ByStart* LiveView::series(const std::string& symbol, model::Inte
   return at == series_.end() ? nullptr : &at->second;
 }
 
-Result<std::vector<model::Bar>> LiveView::bars(Reader& reader, const BarQuery& query) const {
+std::vector<model::Bar> LiveView::newer(const BarQuery& query) const {
+  std::vector<model::Bar> found;
+  const ByStart* by_start =
+      query.interval ? series(query.symbol, *query.interval, query.basis) : nullptr;
+  if (by_start == nullptr || query.from >= query.to) return found;
+  const auto last = by_start->lower_bound(query.to);
+  for (auto at = by_start->lower_bound(query.from); at != last; ++at) found.push_back(at->second);
+  return found;
+}
+
+Result<std::vector<model::Bar>> merge(Reader& reader, const BarQuery& query,
+                                      const std::vector<model::Bar>& newer) {
   if (query.symbol.empty() || !query.interval)
     return make_error(ErrorCode::invalid, "live view: a query names a symbol and an interval");
   std::vector<model::Bar> merged;
@@ -43,25 +54,22 @@ Result<std::vector<model::Bar>> LiveView::bars(Reader& reader, const BarQuery& q
     merged.push_back(bar);
     return true;
   }));
-  const ByStart* by_start = series(query.symbol, *query.interval, query.basis);
-  if (by_start == nullptr || query.from >= query.to) return merged;
 
-  // With a limit the store gave the `limit` bars nearest to one end; a live bar beyond them at the
-  // other end would not belong to the answer, and is cut off below.
-  const auto by_key_start = [](const model::Bar& a, const model::Bar& b) {
+  // With a limit the store gave the bars nearest to one end; live bars beyond them at the other
+  // end are cut off below, since the limit counts from the same end.
+  const auto by_start = [](const model::Bar& a, const model::Bar& b) {
     return a.key.start < b.key.start;
   };
   const auto stored_count = static_cast<ptrdiff_t>(merged.size());
-  const auto last = by_start->lower_bound(query.to);
-  for (auto live = by_start->lower_bound(query.from); live != last; ++live) {
+  for (const model::Bar& live : newer) {
     const auto end = merged.begin() + stored_count;
-    const auto at = std::lower_bound(merged.begin(), end, live->second, by_key_start);
-    if (at == end || at->key.start != live->first)
-      merged.push_back(live->second);
-    else if (live->second.through >= at->through)
-      *at = live->second;
+    const auto at = std::lower_bound(merged.begin(), end, live, by_start);
+    if (at == end || at->key.start != live.key.start)
+      merged.push_back(live);
+    else if (live.through >= at->through)
+      *at = live;
   }
-  std::inplace_merge(merged.begin(), merged.begin() + stored_count, merged.end(), by_key_start);
+  std::inplace_merge(merged.begin(), merged.begin() + stored_count, merged.end(), by_start);
   if (query.limit > 0 && merged.size() > query.limit) {
     if (query.newest)
       merged.erase(merged.begin(), merged.end() - static_cast<ptrdiff_t>(query.limit));

@@ -24,9 +24,9 @@ class LiveView {
   /// The newest form of one bar, if it is newer than the store.
   const model::Bar* find(const model::BarKey& key) const;
 
-  /// The answer to a query: what the store has, with newer forms in the place of older ones and
-  /// new bars in their order. The query names a symbol and an interval (`invalid` otherwise).
-  Result<std::vector<model::Bar>> bars(Reader& reader, const BarQuery& query) const;
+  /// The forms kept of the bars that a query (of a symbol and an interval) asks for, by start; its
+  /// limit is left to `merge`.
+  std::vector<model::Bar> newer(const BarQuery& query) const;
 
   size_t size() const { return size_; }
 
@@ -46,5 +46,12 @@ class LiveView {
   std::map<Series, ByStart> series_;
   size_t size_ = 0;
 };
+
+/// The answer to a query: what the store has, with newer forms in the place of older ones and new
+/// bars in their order. `newer` is what a LiveView gave before the store is read, perhaps on
+/// another thread: then nothing is missing, whatever is stored meanwhile. The query names a symbol
+/// and an interval (`invalid` otherwise).
+Result<std::vector<model::Bar>> merge(Reader& reader, const BarQuery& query,
+                                      const std::vector<model::Bar>& newer);
 
 }  // namespace tapeline::store

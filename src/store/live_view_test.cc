@@ -13,7 +13,7 @@ class LiveViewTest : public testing::Test {
   /// "start:through" of each bar of the answer.
   std::string answer(const BarQuery& query) {
     std::string text;
-    const auto bars = view_.bars(*reader_, query);
+    const auto bars = merge(*reader_, query, view_.newer(query));
     for (const model::Bar& bar : bars.value())
       text += std::to_string(bar.key.start.time_since_epoch().count() / 1'000) + ":" +
               std::to_string(bar.through.ordinal()) + " ";
@@ -79,6 +79,18 @@ TEST_F(LiveViewTest, LimitsCutTheMergedAnswer) {
   query.newest = false;
   query.from = at_ms(2'000);
   EXPECT_EQ(answer(query), "2:11 3:10 4:11 ");
+}
+
+TEST_F(LiveViewTest, WhatIsStoredBetweenLookingAndReadingIsNotLost) {
+  put(1, 10);
+  put(2, 11);
+  const auto newer = view_.newer(all_);
+  write(1, 10);
+  write(2, 12);
+  view_.stored(Position(1, 12));
+  const auto bars = merge(*reader_, all_, newer).value();
+  ASSERT_EQ(bars.size(), 2u);
+  EXPECT_EQ(bars[1].through, Position(1, 12));
 }
 
 TEST_F(LiveViewTest, ARangeThatIsEmptyGivesNothing) {

@@ -8,9 +8,9 @@
 #include <fstream>
 
 #include "contract/store_samples.h"
-#include "contract/temporary_folder.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/schema.h"
+#include "support/temporary_folder.h"
 
 namespace tapeline::store {
 namespace {
@@ -46,7 +46,7 @@ class EmbeddedStoreTest : public testing::Test {
     return text;
   }
 
-  TemporaryFolder folder_;
+  test::TemporaryFolder folder_;
   const std::string path_ = folder_.file("bars.sqlite");
   ManualClock clock_{at_us(1'582'641'000'000'000)};
 };
