@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "model/bar.h"
+#include "model/trade.h"
+
+/// The API's JSON. Prices, volumes and sums are strings, so that they stay exact everywhere.
+namespace tapeline::serve {
+
+/// Appends values to a text; puts the commas. Nesting is the caller's business.
+class JsonWriter {
+ public:
+  explicit JsonWriter(std::string& out) : out_(out) {}
+
+  JsonWriter& begin_object();
+  JsonWriter& end_object();
+  JsonWriter& begin_array();
+  JsonWriter& end_array();
+  JsonWriter& key(std::string_view name);
+
+  JsonWriter& text(std::string_view value);
+  JsonWriter& number(int64_t value);
+  JsonWriter& real(double value);
+  JsonWriter& boolean(bool value);
+  JsonWriter& null();
+  /// `json` is a whole value.
+  JsonWriter& raw(std::string_view json);
+
+  JsonWriter& time(model::EventTime value);
+  JsonWriter& time(model::IngestTime value);
+
+ private:
+  void separate();
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_bar(std::string& out, const model::Bar& bar);
+void append_trade(std::string& out, const model::Trade& trade);
+void append_gap(std::string& out, const model::Gap& gap);
+
+/// One line of CSV, with its end; the columns of `tapeline export bars`.
+inline constexpr std::string_view kBarCsvHeader =
+    "symbol,interval_ms,start_ms,open,high,low,close,volume,notional,count,price_update_count,"
+    "priced_by\n";
+void append_bar_csv(std::string& out, const model::Bar& bar);
+
+/// False for stocks: no source of ours carries the whole tape. Nothing for symbols without one.
+std::optional<bool> consolidated(std::string_view symbol);
+
+/// Reads one flat JSON object whose values are strings, numbers, true, false or null; numbers and
+/// words come as their text. `invalid` with what is wrong and where.
+Result<std::map<std::string, std::string>> parse_flat_object(std::string_view text);
+
+/// Whether `bytes` is UTF-8 without overlong forms, surrogates or code points above U+10FFFF.
+bool is_utf8(std::string_view bytes);
+
+}  // namespace tapeline::serve
