@@ -56,9 +56,17 @@ void write(StateWriter& out, const Source& source) {
   write(out, source.gaps);
 }
 
+/// Nearly every interval has one range without ends: that takes a byte.
+void write(StateWriter& out, const std::vector<Served>& served) {
+  const bool endless = served.size() == 1 && served.front() == Served{};
+  out.flag(endless);
+  if (endless) return;
+  out.varint(served.size());
+  for (const Served& range : served) out.zigzag(range.from_ms), out.zigzag(range.to_ms);
+}
+
 void write(StateWriter& out, const SymbolInterval& interval) {
-  out.varint(interval.served.size());
-  for (const Served& range : interval.served) out.zigzag(range.from_ms), out.zigzag(range.to_ms);
+  write(out, interval.served);
   out.varint(interval.open.size());
   for (const Bar* bar : interval.open) out.zigzag(bar->start_ms);
 }
@@ -167,6 +175,16 @@ struct OpenBar {
   int64_t start_ms;
 };
 
+std::vector<Served> read_served(StateReader& in) {
+  if (in.flag()) return {Served{}};
+  std::vector<Served> served;
+  for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
+    const int64_t from_ms = in.zigzag();
+    served.push_back({from_ms, in.zigzag()});
+  }
+  return served;
+}
+
 void read_symbol(StateReader& in, State& state, std::vector<OpenBar>& open) {
   const std::string_view name = in.text();
   if (!in.ok() || state.symbols.find(name) != nullptr) return in.fail();
@@ -188,10 +206,7 @@ void read_symbol(StateReader& in, State& state, std::vector<OpenBar>& open) {
   symbol.row.since = ingest_time(in.zigzag());
   symbol.row.position = Position::from_raw(in.zigzag());
   for (size_t i = 0; i < kIntervalsMax; ++i) {
-    for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
-      const int64_t from_ms = in.zigzag();
-      symbol.intervals[i].served.push_back({from_ms, in.zigzag()});
-    }
+    symbol.intervals[i].served = read_served(in);
     for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
       open.push_back({symbol.id, static_cast<IntervalIndex>(i), in.zigzag()});
     }

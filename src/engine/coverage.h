@@ -50,7 +50,7 @@ struct Covered {
 /// forgotten beyond kCoveredMax, and windows that begin before `known_from_ms` are unknown.
 class CoveredList {
  public:
-  static constexpr size_t kCoveredMax = 512;
+  static constexpr size_t kCoveredMax = 32;
 
   void open(int64_t from_ms, SourceId source, int64_t epoch);
   /// True when one was open.

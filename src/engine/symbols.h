@@ -36,6 +36,7 @@ struct Delta {
 struct Served {
   int64_t from_ms = INT64_MIN;
   int64_t to_ms = INT64_MAX;
+  friend bool operator==(const Served&, const Served&) = default;
 };
 
 /// What a symbol has of each interval.
