@@ -158,7 +158,9 @@ TEST(Engine, WithoutCacheFinalBarsLeaveMemoryWhenTheyAreInTheStore) {
     bench.commit();
     if (second == 1'000) early = bench.engine->memory_bytes();
   }
-  EXPECT_LE(bench.engine->memory_bytes(), early);
+  // A full minute, five minutes and hour may begin in one second: a few windows more at once.
+  constexpr size_t kFewBars = 4'096;
+  EXPECT_LE(bench.engine->memory_bytes(), early + kFewBars);
   EXPECT_LT(bench.engine->dirty_bytes(), 1u);
 }
 
