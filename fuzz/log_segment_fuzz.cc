@@ -56,7 +56,7 @@ const std::map<std::string, std::string>& whole_log() {
     metrics::Registry metrics;
     auto log = open_embedded_log(setup_in(files, metrics));
     for (uint64_t number = 1; number < 600;) {
-      const uint32_t count = 1 + number % 6;
+      const auto count = static_cast<uint32_t>(1 + number % 6);
       append(*log.value(), number, count);
       number += count;
     }

@@ -10,10 +10,10 @@
 namespace tapeline::ingest {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
 using model::ControlKind;
 using model::RejectReason;
+using testing::ElementsAre;
+using testing::HasSubstr;
 
 constexpr WallTime kNow{std::chrono::seconds(1'700'000'000)};
 constexpr int64_t kNowMs = 1'700'000'000'000;
@@ -95,7 +95,8 @@ class StageTest : public testing::Test {
 
   static std::string trades(std::initializer_list<const char*> elements) {
     std::string text = R"({"data":[)";
-    for (const char* element : elements) text += std::string(text.back() == '[' ? "" : ",") + element;
+    for (const char* element : elements)
+      text += std::string(text.back() == '[' ? "" : ",") + element;
     return text + R"(],"type":"trade"})";
   }
 
@@ -116,8 +117,8 @@ class StageTest : public testing::Test {
                                       model::to_text(entry.trade.price), entry.trade.source,
                                       entry.trade.epoch, entry.trade.sequence, entry.trade.flags));
         else
-          found.push_back(fmt::format("{} {}", model::to_string(entry.control.kind),
-                                      entry.control.detail));
+          found.push_back(
+              fmt::format("{} {}", model::to_string(entry.control.kind), entry.control.detail));
       }
     }
     return found;
@@ -141,8 +142,8 @@ TEST_F(StageTest, Law1EveryFrameAndElementIsAccountedFor) {
   frame(R"({"data":[)");
   frame(R"({"type":"strange"})");
   frame(R"({"type":"error","msg":"Invalid symbol X"})");
-  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
-                                    "A 1.5 finnhub/7/3 f0"));
+  EXPECT_THAT(logged(),
+              ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0", "A 1.5 finnhub/7/3 f0"));
   const Accounts& accounts = stage->accounts();
   EXPECT_TRUE(accounts.balanced()) << accounts.to_text();
   EXPECT_EQ(accounts.frames, 5);
@@ -216,7 +217,8 @@ TEST_F(StageTest, TicksTellTheFeedsTimeAndLag) {
   auto reader = log.read(Position()).value();
   log::Batch batch;
   codec::EntryView entry;
-  while (reader->next(batch, std::chrono::microseconds(0)).value() == log::ReadOutcome::progressed) {
+  while (reader->next(batch, std::chrono::microseconds(0)).value() ==
+         log::ReadOutcome::progressed) {
     codec::EntryReader entries(*batch.bytes);
     while (entries.next(entry) == codec::EntryReader::Outcome::progressed)
       if (entry.kind == codec::EntryKind::control && entry.control.kind == ControlKind::tick)
@@ -224,9 +226,9 @@ TEST_F(StageTest, TicksTellTheFeedsTimeAndLag) {
             "{} {} {}", entry.control.source, entry.control.to->time_since_epoch().count() / 1'000,
             entry.control.lag_ms ? fmt::format("{}", *entry.control.lag_ms) : "none"));
   }
-  EXPECT_THAT(ticks, ElementsAre(fmt::format("finnhub {} 100", kNowMs),
-                                 fmt::format("finnhub {} none", kNowMs),
-                                 "recording:x 1699999000123 none"))
+  EXPECT_THAT(ticks,
+              ElementsAre(fmt::format("finnhub {} 100", kNowMs),
+                          fmt::format("finnhub {} none", kNowMs), "recording:x 1699999000123 none"))
       << "a feed clock that never moved ticks not at all";
 }
 
@@ -247,8 +249,8 @@ TEST_F(StageTest, AFailedLogPausesIntakeAndLosesNothingOnceItRecovers) {
   clock.advance(std::chrono::seconds(2));
   stage->flush().value();
   EXPECT_EQ(stage->intake(), Intake::flowing);
-  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0",
-                                    "A 1.5 finnhub/7/2 f4"));
+  EXPECT_THAT(logged(),
+              ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0", "A 1.5 finnhub/7/2 f4"));
   EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
 }
 
@@ -261,8 +263,7 @@ TEST_F(StageTest, AFloodBeyondTheLimitIsDroppedInsideAGapWithCauseOverload) {
     frame(trades({kGood}));
   }
   EXPECT_EQ(stage->intake(), Intake::blocked);
-  const int64_t dropped =
-      stage->accounts().frames_by_kind[static_cast<size_t>(FrameKind::dropped)];
+  const int64_t dropped = stage->accounts().frames_by_kind[static_cast<size_t>(FrameKind::dropped)];
   EXPECT_GT(dropped, 50);
   EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
   log.pending = 0;
