@@ -156,7 +156,7 @@ Result<> EmbeddedLog::start(const Examined& last, uint64_t generation) {
     state.events.torn_tail_cut(active().path, active().bytes, torn_bytes_);
   if (!state.segments.empty()) {
     TAPELINE_TRY(writer_.resume(active().path, last.header, active().bytes));
-    if (auto stored = writer_.replace_index(last.index.complete()); !stored)
+    if (auto stored = writer_.make_index(last.index.complete()); !stored)
       state.events.index_not_written(stored.error());
   }
   if (!usable) {
@@ -481,6 +481,8 @@ Result<> EmbeddedLog::begin_segment(Position first) {
   if (auto indexed = writer_.append_index(last_span); !indexed)
     state_->events.index_not_written(indexed.error());
   TAPELINE_TRY(writer_.start(first));
+  if (auto indexed = writer_.make_index({}); !indexed)
+    state_->events.index_not_written(indexed.error());
   auto segment = std::make_shared<Segment>(first, writer_.path());
   segment->bytes = writer_.bytes();
   segment->end_ordinal = first.ordinal();

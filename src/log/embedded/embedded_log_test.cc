@@ -224,6 +224,99 @@ TEST_F(EmbeddedLogTest, AnAppendWaitsWhileTooMuchIsPending) {
   expect_whole(*log_, 1000);
 }
 
+TEST_F(EmbeddedLogTest, GroupsBeginNoFasterThanAskedForUnlessSomebodyWaits) {
+  options_.block_bytes = 1 << 16;
+  options_.group_ms_max = 60;
+  open();
+  const uint64_t before = files_.syncs();
+  const auto begun = std::chrono::steady_clock::now();
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(append_next().ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  const auto groups_max =
+      (std::chrono::steady_clock::now() - begun) / std::chrono::milliseconds(60) + 2;
+  EXPECT_LE(files_.syncs() - before, static_cast<uint64_t>(groups_max));
+  const auto flush_begun = std::chrono::steady_clock::now();
+  ASSERT_TRUE(log_->flush().ok());
+  ASSERT_TRUE(append_next().ok());
+  ASSERT_TRUE(log_->flush().ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - flush_begun, std::chrono::milliseconds(60));
+  expect_whole(*log_, 51);
+}
+
+TEST_F(EmbeddedLogTest, SegmentsDoNotGrowMuchBeyondTheirBound) {
+  options_.durability = "os";
+  options_.segment_bytes_max = 64 << 10;
+  options_.block_bytes = 8 << 10;
+  open();
+  for (int i = 0; i < 40'000; ++i) ASSERT_TRUE(append_next().ok());
+  ASSERT_TRUE(log_->flush().ok());
+  EXPECT_GT(segment_paths().size(), 3U);
+  for (const std::string& path : segment_paths())
+    EXPECT_LT(files_.content(path).size(), static_cast<uint64_t>(2 * options_.segment_bytes_max));
+  expect_whole(*log_, 40'000);
+}
+
+TEST_F(EmbeddedLogTest, CloseMakesTheRestDurable) {
+  options_.durability = "os";
+  open();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(append_next().ok());
+  ASSERT_TRUE(log_->close().ok());
+  files_.cut_power();
+  log_.reset();
+  Random random(5);
+  files_.restart(random);
+  open();
+  expect_whole(*log_, 100);
+}
+
+TEST_F(EmbeddedLogTest, CloseSaysWhenTheLastSyncFails) {
+  options_.durability = "os";
+  open();
+  append(3);
+  files_.break_syncs(1);
+  auto closed = log_->close();
+  ASSERT_FALSE(closed.ok());
+  EXPECT_EQ(closed.error().message(),
+            "cannot sync log/00000-000000000000001.avro: Input/output error");
+}
+
+TEST_F(EmbeddedLogTest, CloseAfterAFailureReturnsIt) {
+  open();
+  append(3);
+  files_.break_next_write(3);
+  ASSERT_TRUE(append_next().ok());
+  ASSERT_FALSE(log_->flush().ok());
+  EXPECT_FALSE(log_->close().ok());
+  EXPECT_FALSE(log_->recover().ok());
+  open();
+  EXPECT_EQ(log_->status().torn_bytes_cut, 3U);
+  expect_whole(*log_, 3);
+}
+
+TEST_F(EmbeddedLogTest, AStartReadsNoMoreThanWhatTheIndexDoesNotCover) {
+  options_.durability = "none";
+  options_.segment_bytes_max = 64 << 20;
+  options_.block_bytes = 4096;
+  open();
+  for (int i = 0; i < 200'000; ++i) ASSERT_TRUE(append_next().ok());
+  ASSERT_TRUE(log_->flush().ok());
+  const auto files = files_.contents();  // As after kill -9: the last span is not in the index.
+  log_.reset();
+  restore(files);
+  ASSERT_GT(files.at(segment_paths()[0]).size(), kSpanBytes + 100'000);
+  int inspected = 0;
+  format_.inspect = [&, inspect = format_.inspect](std::string_view records, uint32_t count) {
+    inspected += static_cast<int>(count);
+    return inspect(records, count);
+  };
+  open();
+  EXPECT_EQ(log_->end(), Position(0, 200'001));
+  EXPECT_LT(inspected, 190'000);
+  expect_whole(*log_, 200'000);
+}
+
 // Disk full and I/O errors.
 
 TEST_F(EmbeddedLogTest, AFullDiskIsToldAndOvercome) {

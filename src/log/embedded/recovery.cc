@@ -115,6 +115,15 @@ bool holds_nothing(const State& state, const Segment& segment, const SegmentFile
   return file.limit() <= encode_header(expected).size();
 }
 
+/// Behind the blocks that the index vouches for: it is written after they are durable, and a reader
+/// checks them again. So a start takes as long as the blocks behind it, not as the segment.
+Anchor where_to_begin(bool headed, const Header& header, const Segment& segment,
+                      const std::vector<Span>& spans) {
+  if (!headed) return {0, segment.first.ordinal()};
+  if (spans.empty()) return {header.bytes, segment.first.ordinal()};
+  return {spans.back().end_offset, spans.back().end_ordinal};
+}
+
 }  // namespace
 
 Result<Examined> examine(const State& state, const Segment& segment, SegmentFile& file,
@@ -130,7 +139,8 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
     if (result.empty) return result;
     result.sealed = true;
   }
-  Walk walk(file, anchors, headed ? result.header.bytes : 0, segment.first.ordinal());
+  const Anchor begin = where_to_begin(headed, result.header, segment, spans);
+  Walk walk(file, anchors, begin.offset, begin.ordinal);
   TAPELINE_TRY(walk.run());
   TAPELINE_TRY(drop_torn(state, file, walk.blocks));
   result.sealed = result.sealed || walk.guessed;
@@ -140,17 +150,13 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
     return result;
   }
 
-  result.bytes = walk.blocks.empty() ? result.header.bytes
-                                     : walk.blocks.back().offset + walk.blocks.back().head.bytes();
+  const Block* const last = walk.blocks.empty() ? nullptr : &walk.blocks.back();
+  result.bytes = last ? last->offset + last->head.bytes() : begin.offset;
   while (!spans.empty() && spans.back().end_offset > result.bytes) spans.pop_back();
   const uint64_t indexed_end = spans.empty() ? 0 : spans.back().end_offset;
-  result.spans_stored = spans.size();
   result.index.set(std::move(spans));
   TAPELINE_TRY(read_newest(state, file, walk.blocks, indexed_end, result.index));
-  if (!walk.blocks.empty())
-    result.end_ordinal = walk.blocks.back().ordinal + walk.blocks.back().head.count;
-  else
-    result.end_ordinal = segment.first.ordinal();
+  result.end_ordinal = last ? last->ordinal + last->head.count : begin.ordinal;
   return result;
 }
 

@@ -16,11 +16,10 @@ struct Examined {
   uint64_t bytes = 0;   ///< Whole blocks; what is behind them is torn.
   uint64_t end_ordinal = 0;
   TimeIndex index;
-  uint64_t spans_stored = 0;  ///< Of `index`, those that the index file has already.
 };
 
-/// Looks at every block's head, and at the records of those behind the index and of the newest
-/// ones. Damage with readable blocks behind it stays; what has none behind it is torn.
+/// Looks at the heads and records of all blocks behind the index. Damage with readable blocks
+/// behind it stays; what has none behind it is torn.
 ///
 /// Where damage hides how many records were lost and no anchor tells, the ordinals behind it are
 /// moved on by more than can have been there: positions may be skipped, never used twice.

@@ -23,6 +23,7 @@ Result<> SegmentWriter::start(Position first) {
   const std::string path = folder_ + "/" + segment_name(first);
   const std::string bytes = encode_header(header);
   header.bytes = bytes.size();
+  TAPELINE_TRY(remove_index_of(path));
   auto file = files_.open_append(path);
   if (!file) return file.error();
   auto written = file.value()->append(as_bytes_of(bytes));
@@ -37,10 +38,12 @@ Result<> SegmentWriter::start(Position first) {
   path_ = path;
   header_ = std::move(header);
   bytes_ = header_.bytes;
-  return replace_index({});
+  index_.reset();
+  return {};
 }
 
 Result<> SegmentWriter::resume(const std::string& path, const Header& header, uint64_t bytes) {
+  TAPELINE_TRY(remove_index_of(path));
   auto file = files_.open_append(path);
   if (!file) return file.error();
   auto size = file.value()->size();
@@ -80,11 +83,14 @@ Result<> SegmentWriter::append_index(const std::vector<Span>& spans) {
   return written;
 }
 
-Result<> SegmentWriter::replace_index(const std::vector<Span>& spans) {
-  index_.reset();
-  const std::string path = index_path(path_);
-  if (files_.exists(path)) TAPELINE_TRY(files_.remove(path));
-  auto file = files_.open_append(path);
+Result<> SegmentWriter::remove_index_of(const std::string& segment_path) {
+  const std::string path = index_path(segment_path);
+  if (!files_.exists(path)) return {};
+  return files_.remove(path);
+}
+
+Result<> SegmentWriter::make_index(const std::vector<Span>& spans) {
+  auto file = files_.open_append(index_path(path_));
   if (!file) return file.error();
   TAPELINE_TRY(file.value()->append(as_bytes_of(encode_index_head())));
   index_ = std::move(file.value());

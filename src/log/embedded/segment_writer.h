@@ -28,7 +28,8 @@ class SegmentWriter {
   /// The one before stays the active one if this fails.
   Result<> start(Position first);
 
-  /// Goes on behind byte `bytes` of an existing segment and cuts what follows there.
+  /// Goes on behind byte `bytes` of an existing segment and cuts what follows there. Its index
+  /// file is removed: the caller makes it anew.
   Result<> resume(const std::string& path, const Header& header, uint64_t bytes);
 
   /// Writes one block in one piece.
@@ -39,8 +40,8 @@ class SegmentWriter {
 
   /// Adds spans to the index file. What fails is made anew when it is missed.
   Result<> append_index(const std::vector<Span>& spans);
-  /// Makes the index file hold `spans`.
-  Result<> replace_index(const std::vector<Span>& spans);
+  /// Makes the index file of the active segment, with `spans`.
+  Result<> make_index(const std::vector<Span>& spans);
 
   /// After an error: the segment ends behind byte `bytes`, all of which were appended before. When
   /// a sync failed, the operating system may have dropped what it could not write and would not
@@ -53,6 +54,8 @@ class SegmentWriter {
 
  private:
   Result<> copy(uint64_t bytes);
+  /// Of blocks that are no longer there, or are replaced by others, it would tell lies.
+  Result<> remove_index_of(const std::string& segment_path);
 
   FileSystem& files_;
   const std::string folder_;
