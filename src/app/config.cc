@@ -25,10 +25,13 @@ Config::Config() {
   declarer.section("dead_letters", "What was put aside, with its reason.");
   declarer.integer("bytes_max", dead_letters.bytes_max, 1 << 20, int64_t{1} << 40, "bytes",
                    "Beyond this the oldest are removed.");
+  ingest::finnhub::declare(declarer, feed);
   ingest::declare(declarer, ingest);
   engine::declare(declarer, engine, content);
   declare(declarer, pipeline);
   store::declare(declarer, store);
+  serve::declare(declarer, serve);
+  simulate::declare(declarer, simulate);
 }
 
 void Config::apply_diagnostics() const {
@@ -42,12 +45,12 @@ void Config::apply_diagnostics() const {
   tapeline::diag::configure(level, text ? Format::text : Format::json);
 }
 
-std::string Config::data_directory(const std::string& feed) const {
+std::string Config::data_directory(const std::string& feed_name) const {
   if (!data.directory.empty()) return data.directory;
   const char* base = std::getenv("XDG_DATA_HOME");
-  if (base != nullptr && *base != '\0') return fmt::format("{}/tapeline/{}", base, feed);
+  if (base != nullptr && *base != '\0') return fmt::format("{}/tapeline/{}", base, feed_name);
   const char* home = std::getenv("HOME");
-  return fmt::format("{}/.local/share/tapeline/{}", home != nullptr ? home : ".", feed);
+  return fmt::format("{}/.local/share/tapeline/{}", home != nullptr ? home : ".", feed_name);
 }
 
 }  // namespace tapeline::app

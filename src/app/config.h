@@ -8,8 +8,11 @@
 #include "base/diag.h"
 #include "base/settings.h"
 #include "engine/engine.h"
+#include "ingest/finnhub/options.h"
 #include "ingest/options.h"
 #include "log/options.h"
+#include "serve/options.h"
+#include "simulate/options.h"
 #include "store/options.h"
 
 namespace tapeline::app {
@@ -38,19 +41,22 @@ class Config {
   /// Level and format of what is printed.
   void apply_diagnostics() const;
 
-  /// data.directory, or the default one of `feed`: below $XDG_DATA_HOME/tapeline, else
+  /// data.directory, or the default one of that feed: below $XDG_DATA_HOME/tapeline, else
   /// ~/.local/share/tapeline.
-  std::string data_directory(const std::string& feed) const;
+  std::string data_directory(const std::string& feed_name) const;
 
   DataOptions data;
   DiagOptions diag;
   log::Options log;
   DeadLetterOptions dead_letters;
+  ingest::finnhub::Options feed;
   ingest::Options ingest;
   engine::Options engine;
   engine::ContentOptions content;
   PipelineOptions pipeline;
   store::Options store;
+  serve::Options serve;
+  simulate::Options simulate;
   settings::Declarer declarer;
 };
 

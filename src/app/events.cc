@@ -28,4 +28,21 @@ void commit_failed(std::string_view why) {
   diag::error("commit_failed", "{}; bars wait in memory and are written when it works again", why);
 }
 
+void symbol_forgotten(std::string_view symbol, std::string_view why) {
+  diag::warning("symbol_forgotten", "{} of an earlier run is not subscribed again: {}", symbol,
+                why);
+}
+
+void replay_failed(std::string_view why) {
+  diag::error("replay_failed", "{}", why);
+}
+
+void log_cut(uint64_t records, uint64_t bytes) {
+  diag::info("log_cut", "retention removed {} records ({} bytes) from the log", records, bytes);
+}
+
+void retention_failed(std::string_view why) {
+  diag::error("retention_failed", "{}", why);
+}
+
 }  // namespace tapeline::app::events

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 /// What can happen to the program as a whole.
@@ -12,5 +13,11 @@ void checkpoint_dropped(std::string_view why);
 void log_unreadable(std::string_view why);
 void store_unreadable(std::string_view why);
 void commit_failed(std::string_view why);
+/// A symbol of an earlier run could not be taken up again.
+void symbol_forgotten(std::string_view symbol, std::string_view why);
+void replay_failed(std::string_view why);
+/// Retention removed old records.
+void log_cut(uint64_t records, uint64_t bytes);
+void retention_failed(std::string_view why);
 
 }  // namespace tapeline::app::events

@@ -54,6 +54,52 @@ std::string joined(const std::vector<std::string>& items) {
   return text;
 }
 
+/// Options of `simulate` are settings under a shorter name.
+void add_simulate_options(CLI::App& command, std::vector<std::string>& settings) {
+  const auto add = [&](const char* option, const char* key, const char* type, const char* help) {
+    command
+        .add_option_function<std::string>(
+            option,
+            [&settings, key](const std::string& value) {
+              settings.push_back(fmt::format("simulate.{}={}", key, value));
+            },
+            help)
+        ->type_name(type);
+  };
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--recording",
+          [&settings](const std::vector<std::string>& files) {
+            settings.push_back("simulate.recordings=" + joined(files));
+          },
+          "Serve recordings instead of a generated market")
+      ->type_name("FILE");
+  command
+      .add_option_function<std::string>(
+          "--rate",
+          [&settings](const std::string& rate) {
+            settings.push_back("simulate.rate=" + rate);
+            if (rate == "max") settings.push_back("simulate.speed=max");
+          },
+          "Trades per second, or max")
+      ->type_name("RATE");
+  add("--speed", "speed", "SPEED", "Of a recording: times real time, or max");
+  add("--seed", "seed", "NUMBER", "Of the generated market and the misbehaviour");
+  add("--symbols", "symbols", "COUNT", "Of the generated market; 0 takes the built-in ones");
+  add("--port", "port", "PORT", "Where to listen; 0 takes any free one");
+  add("--address", "address", "ADDRESS", "Where to listen");
+  add("--token", "token", "TOKEN", "Refuse other tokens with 401");
+  add("--symbols-max", "symbols_max", "COUNT", "Symbols that one connection may have");
+  add("--misbehave", "misbehave", "LIST", "Such as duplicate=0.01,disconnect=30s");
+  add("--ledger", "ledger_file", "FILE", "Write every frame sent, a JSON object a line");
+  add("--certificate", "certificate_file", "FILE", "PEM; with --key the server speaks TLS");
+  add("--key", "key_file", "FILE", "PEM of the certificate's key");
+  add("--trades-per-frame", "trades_per_frame", "COUNT", "At most so many trades in a frame");
+  command.add_flag_callback(
+      "--shift-to-now", [&settings] { settings.push_back("simulate.shift_to_now=true"); },
+      "Move a recording's times to the present (1x only)");
+}
+
 void add_query_options(CLI::App& command, QueryArguments& query, bool with_intervals) {
   command.add_option("--from", query.from, "Earliest time, RFC 3339 or ms since 1970");
   command.add_option("--to", query.to, "Time before which they lie");
@@ -85,6 +131,32 @@ int main(int argc, char** argv) {
   Common common;
   int code = kOk;
 
+  RunArguments run_arguments;
+  std::vector<std::string> symbols;
+  std::string url;
+  int port = -1;
+  auto* run_command =
+      app.add_subcommand("run", "Everything in one process: feed, log, bars, dashboard and API");
+  common.add_to(*run_command);
+  run_command->add_option("--replay", run_arguments.recordings, "Play recordings instead of a feed")
+      ->type_name("FILE");
+  run_command->add_option("--speed", run_arguments.speed, "Of a replay: times real time, or max")
+      ->capture_default_str();
+  run_command->add_option("--symbols", symbols, "What to subscribe, joined with commas")
+      ->delimiter(',');
+  run_command
+      ->add_option("--url", url, "A server that speaks Finnhub's protocol, instead of Finnhub")
+      ->type_name("URL");
+  run_command->add_option("--port", port, "Where the dashboard listens; 0 takes any free port");
+  run_command->add_flag("--exit-at-end", run_arguments.exit_at_end, "End when the recording has");
+  run_command->callback([&] {
+    std::vector<std::string> more;
+    if (!symbols.empty()) more.push_back("feed.symbols=" + joined(symbols));
+    if (!url.empty()) more.push_back("feed.url=" + url);
+    if (port >= 0) more.push_back(fmt::format("serve.port={}", port));
+    code = with_config(common, more, [&](Config& config) { return run(config, run_arguments); });
+  });
+
   ReplayArguments replay_arguments;
   std::vector<std::string> replay_intervals;
   auto* replay_command =
@@ -101,6 +173,15 @@ int main(int argc, char** argv) {
     if (!replay_intervals.empty()) more.push_back("engine.intervals=" + joined(replay_intervals));
     code =
         with_config(common, more, [&](Config& config) { return replay(config, replay_arguments); });
+  });
+
+  auto* simulate_command =
+      app.add_subcommand("simulate", "A server that speaks Finnhub's WebSocket and REST");
+  common.add_to(*simulate_command);
+  std::vector<std::string> simulate_settings;
+  add_simulate_options(*simulate_command, simulate_settings);
+  simulate_command->callback([&] {
+    code = with_config(common, simulate_settings, [](Config& config) { return run_simulator(config); });
   });
 
   QueryArguments query;
@@ -137,6 +218,12 @@ int main(int argc, char** argv) {
   };
   export_subcommand("bars", "Sorted by symbol, interval, start", true, query_bars);
   export_subcommand("trades", "In the order of the log; can be replayed", false, query_trades);
+
+  auto* check_command = app.add_subcommand(
+      "check", "Try settings, credentials, connections and disk; say what to do");
+  common.add_to(*check_command);
+  check_command->callback(
+      [&] { code = with_config(common, {}, [](Config& config) { return check(config); }); });
 
   bool effective = false;
   auto* config_command =

@@ -30,7 +30,7 @@ struct ReplayArguments {
 };
 int replay(Config& config, const ReplayArguments& arguments);
 
-int simulate(Config& config);
+int run_simulator(Config& config);
 
 struct QueryArguments {
   std::string symbol;  ///< Empty: all.

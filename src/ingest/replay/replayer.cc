@@ -144,6 +144,7 @@ Result<> Replayer::pace(const std::string& source, const ReplayOptions& options)
   };
   if (ahead() <= BootTime(0)) return {};
   TAPELINE_TRY(stage_.flush());
+  report(false);
   while (!stopped_ && ahead() > BootTime(0)) {
     std::this_thread::sleep_for(std::min<std::chrono::microseconds>(ahead(), kSleepMax));
     now_ = clock_.wall();

@@ -1,0 +1,269 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <optional>
+
+#include "app/commands/commands.h"
+#include "app/events.h"
+#include "app/live.h"
+#include "app/publisher.h"
+#include "app/session.h"
+#include "app/signals.h"
+#include "app/simulator_thread.h"
+#include "app/speed.h"
+#include "app/status_board.h"
+#include "base/diag.h"
+
+namespace tapeline::app {
+namespace {
+
+constexpr std::chrono::milliseconds kStoredEvery{100};
+constexpr std::chrono::seconds kSampleEvery{1};
+constexpr std::chrono::minutes kRetentionEvery{1};
+
+int failed(const Error& error) {
+  fmt::print(stderr, "tapeline: {}\n", diag::redacted(error.message()));
+  return kFailed;
+}
+
+/// What is run and how it is called.
+struct Plan {
+  enum class Kind { live, simulated, recording };
+  Kind kind = Kind::simulated;
+  serve::Identity identity;
+};
+
+Plan make_plan(const Config& config, const RunArguments& arguments) {
+  const bool other_server = config.feed.url != ingest::finnhub::Options().url;
+  Plan plan;
+  if (!arguments.recordings.empty()) {
+    plan.kind = Plan::Kind::recording;
+    plan.identity = {"recording", "Recording", false};
+  } else if (config.feed.token.empty() && !other_server) {
+    plan.kind = Plan::Kind::simulated;
+    plan.identity = {"simulated", "Simulated market", true};
+  } else {
+    plan.kind = Plan::Kind::live;
+    plan.identity = {"finnhub", "Finnhub", false};
+  }
+  return plan;
+}
+
+/// What a server calls itself that is not Finnhub's; empty when it does not say, or does not
+/// answer.
+std::string ask_label(net::Loop& loop, const ingest::finnhub::Options& feed) {
+  const auto url = net::parse_url(feed.url);
+  if (!url) return {};
+  const auto connector = net::make_connector(loop);
+  std::string label;
+  connector->get(fmt::format("{}://{}:{}/", url->tls ? "https" : "http", url->host, url->port), {},
+                 {.ca_file = feed.ca_file, .verify = true}, std::chrono::milliseconds(2'000),
+                 64 << 10, [&](Result<net::Connector::HttpAnswer> answer) {
+                   if (answer)
+                     if (const auto* header =
+                             net::find_header(answer.value().headers, simulate::kFeedLabelHeader))
+                       label = *header;
+                   loop.stop();
+                 });
+  loop.run();
+  return label;
+}
+
+/// Everything of one run that lives on the loop's thread.
+class Run {
+ public:
+  Run(Config& config, const RunArguments& arguments, const Plan& plan, net::Loop& loop,
+      metrics::Registry& metrics)
+      : config_(config),
+        arguments_(arguments),
+        plan_(plan),
+        loop_(loop),
+        metrics_(metrics),
+        publisher_(loop, [this](const serve::Publication& publication) {
+          if (service_) service_->publish(publication);
+        }) {}
+
+  /// Opens, listens and begins to take trades.
+  Result<> start(double speed) {
+    if (plan_.kind == Plan::Kind::simulated) TAPELINE_TRY(start_simulator());
+    auto session =
+        Session::open(config_, plan_.identity.feed, posix_file_system(), loop_.clock(), metrics_,
+                      [this](engine::Changes changes) { publisher_.put(std::move(changes)); });
+    if (!session) return session.error();
+    session_ = std::move(session).value();
+
+    workers_ = std::make_unique<serve::WorkerThread>(
+        static_cast<size_t>(config_.serve.queries_waiting_max));
+    board_ = std::make_unique<StatusBoard>(loop_, *session_, config_, metrics_);
+    service_ =
+        std::make_unique<serve::Service>(config_.serve, plan_.identity,
+                                         serve::Service::Ports{.loop = loop_,
+                                                               .workers = *workers_,
+                                                               .store = *session_->tape().store,
+                                                               .log = *session_->tape().log,
+                                                               .status = *board_,
+                                                               .symbols = *board_,
+                                                               .settings = config_.declarer,
+                                                               .metrics = metrics_});
+    TAPELINE_TRY(service_->listen());
+    make_origin(speed);
+    board_->show(origin_.get());
+    origin_->start();
+    every(kStoredEvery, stored_timer_,
+          [this] { service_->stored(session_->pipeline().status().stored); });
+    every(kSampleEvery, sample_timer_, [this] { board_->sample(); });
+    every(kRetentionEvery, retention_timer_, [this] { cut_log(); });
+    return {};
+  }
+
+  void print_address() const {
+    if (simulator_)
+      fmt::print(
+          "tapeline: simulated market, not real prices; set FINNHUB_API_TOKEN for the real "
+          "one\n");
+    fmt::print("tapeline: data in {}\n", session_->tape().directory->path());
+    fmt::print("tapeline: listening on {}\n", service_->address());
+    std::fflush(stdout);
+  }
+
+  /// Takes nothing more, makes everything durable and stores it.
+  Result<> stop() {
+    stored_timer_.cancel();
+    sample_timer_.cancel();
+    retention_timer_.cancel();
+    if (service_) service_->stop();
+    if (origin_) origin_->stop();
+    publisher_.stop();
+    if (workers_) workers_->stop();
+    return session_ ? session_->close() : Result<>();
+  }
+
+  bool recording_ended() const { return ended_; }
+
+ private:
+  Result<> start_simulator() {
+    simulate::Options options = config_.simulate;
+    options.port = 0;
+    options.address = "127.0.0.1";
+    auto simulator = SimulatorThread::start(loop_.clock(), options);
+    if (!simulator) return simulator.error();
+    simulator_ = std::move(simulator).value();
+    config_.feed.url = simulator_->websocket_url();
+    config_.feed.rest_url = simulator_->rest_url();
+    if (config_.feed.symbols == ingest::finnhub::Options().symbols)
+      config_.feed.symbols = kSimulatedSymbols;
+    return {};
+  }
+
+  void make_origin(double speed) {
+    const auto ended = [this] {
+      ended_ = true;
+      if (arguments_.exit_at_end) loop_.stop();
+    };
+    if (plan_.kind == Plan::Kind::recording) {
+      origin_ = std::make_unique<ReplayOrigin>(
+          ReplayOrigin::Setup{.loop = loop_,
+                              .session = *session_,
+                              .config = config_,
+                              .replay = {.files = arguments_.recordings,
+                                         .speed = speed,
+                                         .clock = ingest::replay_clock(config_.ingest)},
+                              .metrics = metrics_,
+                              .ended = ended});
+      return;
+    }
+    origin_ = std::make_unique<FeedOrigin>(FeedOrigin::Setup{.loop = loop_,
+                                                             .session = *session_,
+                                                             .config = config_,
+                                                             .feed = config_.feed,
+                                                             .source = plan_.identity.feed,
+                                                             .metrics = metrics_,
+                                                             .ended = ended});
+  }
+
+  void every(std::chrono::microseconds period, net::Timer& timer, std::function<void()> task) {
+    timer = loop_.after(period, [this, period, &timer, task = std::move(task)] {
+      task();
+      every(period, timer, task);
+    });
+  }
+
+  /// Removing files may take long: not on the loop's thread.
+  void cut_log() {
+    workers_->run([this] {
+      const log::Cut cut = enforce(*session_->tape().log);
+      if (cut.segments > 0) loop_.post([this, cut] { origin_->note_cut(cut); });
+      enforce(*session_->tape().dead_letter_log);
+    });
+  }
+
+  static log::Cut enforce(log::Log& log) {
+    const auto cut = log.enforce_retention();
+    if (!cut) {
+      events::retention_failed(cut.error().message());
+      return {};
+    }
+    if (cut.value().segments > 0) events::log_cut(cut.value().records, cut.value().bytes);
+    return cut.value();
+  }
+
+  inline static const std::vector<std::string> kSimulatedSymbols = {
+      "BINANCE:BTCUSDT", "BINANCE:ETHUSDT", "AAPL", "MSFT", "NVDA", "TSLA", "AMZN",
+      "OANDA:EUR_USD"};
+
+  Config& config_;
+  const RunArguments& arguments_;
+  const Plan plan_;
+  net::Loop& loop_;
+  metrics::Registry& metrics_;
+  Publisher publisher_;
+  bool ended_ = false;
+
+  // In the order of creation; destroyed in the reverse one.
+  std::unique_ptr<SimulatorThread> simulator_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<serve::WorkerThread> workers_;
+  std::unique_ptr<StatusBoard> board_;
+  std::unique_ptr<serve::Service> service_;
+  std::unique_ptr<Origin> origin_;
+  net::Timer stored_timer_;
+  net::Timer sample_timer_;
+  net::Timer retention_timer_;
+};
+
+}  // namespace
+
+int run(Config& config, const RunArguments& arguments) {
+  const auto speed = parse_speed(arguments.speed);
+  if (!speed) {
+    fmt::print(stderr, "tapeline: --speed {} is neither a positive number nor max\n",
+               arguments.speed);
+    return kUsage;
+  }
+  const Clock& clock = system_clock();
+  const auto loop = net::make_loop(clock);
+  const SignalWatcher signals([&] { loop->stop(); });
+  metrics::Registry metrics;
+  Plan plan = make_plan(config, arguments);
+  if (plan.kind == Plan::Kind::live && config.feed.url != ingest::finnhub::Options().url) {
+    const auto asking = net::make_loop(clock);
+    if (const std::string label = ask_label(*asking, config.feed); !label.empty())
+      plan.identity = {label, label == "simulated" ? "Simulated market" : label,
+                       label == "simulated"};
+  }
+  if (!config.data.feed.empty()) plan.identity.feed = config.data.feed;
+
+  Run one(config, arguments, plan, *loop, metrics);
+  if (const auto started = one.start(*speed); !started) {
+    (void)one.stop().ok();
+    return failed(started.error());
+  }
+  one.print_address();
+  loop->run();
+  const BootTime stopping = clock.boot();
+  if (const auto stopped = one.stop(); !stopped) return failed(stopped.error());
+  events::stopped(static_cast<double>((clock.boot() - stopping).count()) / 1e6);
+  return kOk;
+}
+
+}  // namespace tapeline::app
