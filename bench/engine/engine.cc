@@ -72,8 +72,10 @@ Market generate(int64_t trades) {
   for (int64_t i = 0; i < trades; ++i) {
     // 20,000 trades a second of event time.
     if (dice.roll(5) != 0) now_us += 62;
-    const uint64_t a = dice.roll(kSymbols);
-    const uint64_t b = dice.roll(a + 1);
+    // Each once at first, so that the store's answer to what it holds is not in the measure.
+    const bool first = i < static_cast<int64_t>(kSymbols);
+    const uint64_t popular = dice.roll(dice.roll(kSymbols) + 1);
+    const uint64_t b = first ? static_cast<uint64_t>(i) : popular;
     const int64_t back_ms = dice.roll(100) == 0 ? static_cast<int64_t>(dice.roll(2'000)) : 0;
     codec::TradeView trade;
     trade.symbol = symbols[b];
@@ -111,6 +113,33 @@ double decode_seconds(const Market& market) {
   const double seconds = cpu_seconds() - begin;
   CHECK(sum == market.trades * (market.trades + 1) / 2, "decoded otherwise than written");
   return seconds;
+}
+
+/// A week of silence after a trade of each symbol: one tick a second.
+double tick_seconds(int64_t ticks) {
+  auto store = store::make_memory_store();
+  auto reader = store->open_reader().value();
+  engine::Engine engine(engine::Options{}, *reader);
+  engine.apply(generate(kSymbols).batches.front()).value();
+  const double begin = cpu_seconds();
+  uint64_t ordinal = kSymbols + 1;
+  codec::EntryWriter writer;
+  model::Control tick;
+  tick.kind = model::ControlKind::tick;
+  tick.source = "simulated";
+  for (int64_t i = 1; i <= ticks; ++i) {
+    tick.to = model::IngestTime(std::chrono::milliseconds(kFirstMs + i * 1'000));
+    tick.ingest_time = *tick.to;
+    writer.add(tick);
+    if (writer.count() < kBatchRecords && i < ticks) continue;
+    const uint32_t count = writer.count();
+    const log::Batch batch{Position(0, ordinal), count,
+                           std::make_shared<const std::string>(writer.take())};
+    engine.apply(batch).value();
+    ordinal += count;
+  }
+  CHECK(engine.counters().bars_finalized == static_cast<int64_t>(kSymbols * kIntervals));
+  return cpu_seconds() - begin;
 }
 
 struct Outcome {
@@ -184,6 +213,8 @@ int main_of_bench(int64_t trades) {
   fmt::print("decode and apply   {:7.1f} ns/trade\n", per(outcome.apply_seconds, trades));
   fmt::print("prepare a commit   {:7.1f} ns/bar\n",
              per(outcome.commit_seconds, outcome.bars_written));
+  constexpr int64_t kWeekTicks = 7 * 86'400;
+  fmt::print("a week of ticks    {:7.1f} ms\n", tick_seconds(kWeekTicks) * 1e3);
   return 0;
 }
 

@@ -7,7 +7,7 @@
 namespace tapeline::engine {
 
 /// With its entry in the table of final bars.
-const size_t Bar::kBytes = sizeof(Bar) + 64;
+const size_t Bar::kBytes = sizeof(Bar) + 4 * sizeof(void*);
 
 Partial& Bar::of(model::Session wanted) {
   if (session == wanted) return partial;
@@ -53,15 +53,13 @@ Bar& BarTable::make(SymbolId symbol, IntervalIndex interval, int64_t start_ms, i
 }
 
 Bar* BarTable::find_final(SymbolId symbol, IntervalIndex interval, int64_t start_ms) {
-  const auto found = finals_.find({symbol, interval, start_ms});
-  if (found == finals_.end()) return nullptr;
-  Bar& bar = *found->second;
-  if (bar.cached) unlink(bar), link(bar);
-  return &bar;
+  Bar* bar = finals_.find({symbol, interval, start_ms});
+  if (bar != nullptr && bar->cached) unlink(*bar), link(*bar);
+  return bar;
 }
 
 void BarTable::keep_final(Bar& bar) {
-  const bool added = finals_.emplace(Key{bar.symbol, bar.interval, bar.start_ms}, &bar).second;
+  const bool added = finals_.insert(bar);
   CHECK(added, "final bar {} of symbol {} is in memory twice", bar.start_ms, bar.symbol);
   settle(bar);
 }
@@ -124,7 +122,7 @@ void BarTable::unlink(Bar& bar) {
 
 void BarTable::drop(Bar& bar) {
   unlink(bar);
-  finals_.erase({bar.symbol, bar.interval, bar.start_ms});
+  finals_.erase(bar);
   bar.more = {};
   free_.push_back(&bar);
 }

@@ -2,21 +2,19 @@
 
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/position.h"
 #include "engine/content.h"
 #include "engine/coverage.h"
+#include "engine/final_table.h"
 #include "engine/partial.h"
 #include "model/session.h"
 
 /// Bars in memory: those not final (held by their symbols), those that changed since the last
 /// commit, and a cache of final ones.
 namespace tapeline::engine {
-
-using SymbolId = uint32_t;
 
 /// A bar as the engine works on it. Owned by BarTable.
 struct Bar {
@@ -79,29 +77,16 @@ class BarTable {
   void trim();
 
   template <typename Each>
-  void for_each_final(Each&& each) {
-    for (auto& [key, bar] : finals_) each(*bar);
+  void for_each_final(Each&& each) const {
+    finals_.for_each(each);
   }
 
-  size_t bytes() const { return bars_.size() * Bar::kBytes + dirty_.capacity() * sizeof(Bar*); }
+  size_t bytes() const {
+    return bars_.size() * sizeof(Bar) + finals_.bytes() + dirty_.capacity() * sizeof(Bar*);
+  }
   size_t cache_bytes() const { return cache_bytes_; }
 
  private:
-  struct Key {
-    SymbolId symbol;
-    IntervalIndex interval;
-    int64_t start_ms;
-    friend bool operator==(const Key&, const Key&) = default;
-  };
-  struct KeyHash {
-    size_t operator()(const Key& key) const {
-      uint64_t mixed = static_cast<uint64_t>(key.start_ms) * 0x9E3779B97F4A7C15;
-      mixed ^= (static_cast<uint64_t>(key.symbol) << 8) | key.interval;
-      mixed *= 0xD6E8FEB86659FD93;
-      return mixed ^ (mixed >> 32);
-    }
-  };
-
   void settle(Bar& bar);
   void link(Bar& bar);
   void unlink(Bar& bar);
@@ -110,7 +95,7 @@ class BarTable {
   const int64_t cache_bytes_max_;
   std::deque<Bar> bars_;  ///< Storage; those in `free_` wait for reuse.
   std::vector<Bar*> free_;
-  std::unordered_map<Key, Bar*, KeyHash> finals_;
+  FinalTable finals_;
   std::vector<Bar*> dirty_;
   std::vector<Bar*> unreported_;
   Bar* newest_ = nullptr;
