@@ -390,7 +390,7 @@ void Api::get_gaps(Call& call) {
   Parameters& parameters = call.parameters;
   std::string symbol;
   if (call.request.query_value("symbol") != nullptr) symbol = parameters.symbol();
-  const auto from = parameters.time("from").value_or(model::IngestTime::min());
+  const auto from = parameters.time("from");
   const auto to = parameters.time("to").value_or(model::IngestTime::max());
   const size_t limit = parameters.limit(kGapsMax, kGapsMax);
   std::string head = "{";
@@ -399,7 +399,7 @@ void Api::get_gaps(Call& call) {
     auto gaps = queries.gaps(symbol, from, to, limit + 1);
     if (!gaps) return problem_of(gaps.error());
     const bool more = gaps.value().size() > limit;
-    if (more) gaps.value().resize(limit);
+    if (more) gaps.value().erase(from ? gaps.value().end() - 1 : gaps.value().begin());
     JsonWriter json(head);
     head += ',';
     json.key("more").boolean(more);

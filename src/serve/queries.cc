@@ -106,11 +106,13 @@ Result<std::vector<model::Bar>> Queries::bars(const store::BarQuery& query,
   return store::merge(*store.value(), query, newer);
 }
 
-Result<std::vector<model::Gap>> Queries::gaps(const std::string& symbol, model::IngestTime from,
+Result<std::vector<model::Gap>> Queries::gaps(const std::string& symbol,
+                                              std::optional<model::IngestTime> from,
                                               model::IngestTime to, size_t limit) {
   auto store = reader();
   if (!store) return store.error();
-  return store.value()->gaps(symbol, from, to, limit);
+  return from ? store.value()->gaps(symbol, *from, to, limit)
+              : store.value()->newest_gaps(symbol, model::IngestTime::min(), to, limit);
 }
 
 Result<> Queries::scan(EventTime from, EventTime to, Collector& collector) {

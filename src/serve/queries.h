@@ -25,8 +25,10 @@ class Queries {
   Result<std::vector<model::Bar>> bars(const store::BarQuery& query,
                                        const std::vector<model::Bar>& newer);
 
-  Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
-                                       model::IngestTime to, size_t limit);
+  /// With `from` the oldest ones, without it the newest; oldest first either way.
+  Result<std::vector<model::Gap>> gaps(const std::string& symbol,
+                                       std::optional<model::IngestTime> from, model::IngestTime to,
+                                       size_t limit);
 
   struct TradeQuery {
     std::string symbol;

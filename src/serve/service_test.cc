@@ -193,7 +193,10 @@ TEST_F(ApiTest, GapsAreThoseOfTheRange) {
   expect_golden("api/gaps.json", body(get("/api/v1/gaps")));
   EXPECT_THAT(body(get("/api/v1/gaps", {{"symbol", "AAPL"}})), Not(HasSubstr("MSFT")));
   EXPECT_THAT(body(get("/api/v1/gaps", {{"to", "2020-02-25"}})), HasSubstr("\"gaps\":[]"));
-  EXPECT_THAT(body(get("/api/v1/gaps", {{"limit", "1"}})), HasSubstr("\"more\":true"));
+  const std::string newest = body(get("/api/v1/gaps", {{"limit", "1"}}));
+  EXPECT_THAT(newest, HasSubstr("\"more\":true"));
+  EXPECT_THAT(newest, HasSubstr("MSFT"));
+  EXPECT_THAT(body(get("/api/v1/gaps", {{"limit", "1"}, {"from", "0"}})), Not(HasSubstr("MSFT")));
 }
 
 TEST_F(ApiTest, ConfigMasksSecrets) {

@@ -93,6 +93,17 @@ class Reader {
   virtual Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
                                                model::IngestTime to, size_t limit) = 0;
 
+  /// The newest `limit` of them, oldest first.
+  virtual Result<std::vector<model::Gap>> newest_gaps(const std::string& symbol,
+                                                      model::IngestTime from, model::IngestTime to,
+                                                      size_t limit) {
+    auto found = gaps(symbol, from, to, 0);
+    if (found && found.value().size() > limit)
+      found.value().erase(found.value().begin(),
+                          found.value().end() - static_cast<ptrdiff_t>(limit));
+    return found;
+  }
+
   virtual Result<std::vector<SymbolRow>> symbols() = 0;  ///< By symbol bytes.
   virtual Result<std::optional<Checkpoint>> checkpoint() = 0;
 };

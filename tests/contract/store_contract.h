@@ -265,6 +265,11 @@ TEST_P(StoreContract, GapsAreThoseOfTheSymbolAndOfItsWholeSource) {
   EXPECT_EQ(gap_ordinals("A", 80, 81, 0), Ordinals{4});
   EXPECT_EQ(gap_ordinals("", 0, 100, 2), (Ordinals{1, 2}));
 
+  Ordinals newest;
+  for (const auto& gap : reader_->newest_gaps("A", at_us(0), at_us(100), 2).value())
+    newest.push_back(gap.position.ordinal());
+  EXPECT_EQ(newest, (Ordinals{3, 4}));
+
   const model::Gap gap = reader_->gaps("A", at_us(50), at_us(60), 1).value().at(0);
   EXPECT_EQ(gap.source, "finnhub");
   EXPECT_EQ(gap.symbol, "A");

@@ -31,7 +31,11 @@ Result<std::unique_ptr<Database>> connect(const std::string& path, Database::Acc
   if (!opened) return opened.error();
   Database& database = *opened.value();
   database.set_busy_timeout_ms(options.busy_timeout_ms);
-  TAPELINE_TRY(database.execute(fmt::format("PRAGMA cache_size=-{}", options.cache_bytes / 1024)));
+  // There are several readers, and their pages are in the operating system's cache as well.
+  constexpr int64_t kReaderShare = 8;
+  const int64_t cache_bytes =
+      access == Database::Access::write ? options.cache_bytes : options.cache_bytes / kReaderShare;
+  TAPELINE_TRY(database.execute(fmt::format("PRAGMA cache_size=-{}", cache_bytes / 1024)));
   if (access == Database::Access::read) return opened;
   // Pages of 8 KiB hold some thirty bars; they have to be chosen before WAL mode.
   TAPELINE_TRY(database.execute("PRAGMA page_size=8192"));
@@ -229,24 +233,14 @@ class EmbeddedReader final : public Reader {
 
   Result<std::vector<model::Gap>> gaps(const std::string& symbol, IngestTime from, IngestTime to,
                                        size_t limit) override {
-    gaps_.bind(1, std::string_view(symbol));
-    gaps_.bind(2, raw_us(from));
-    gaps_.bind(3, raw_us(to));
-    gaps_.bind(4, limit == 0 ? int64_t{-1} : static_cast<int64_t>(limit));
-    std::vector<model::Gap> gaps;
-    for (;;) {
-      auto more = gaps_.step();
-      if (!more) return more.error();
-      if (!more.value()) return gaps;
-      model::Gap gap;
-      gap.position = Position::from_raw(gaps_.integer(0));
-      gap.source = gaps_.text(1);
-      if (!gaps_.is_null(2)) gap.symbol = std::string(gaps_.text(2));
-      gap.from = IngestTime(std::chrono::microseconds(gaps_.integer(3)));
-      gap.to = IngestTime(std::chrono::microseconds(gaps_.integer(4)));
-      gap.cause = gaps_.text(5);
-      gaps.push_back(std::move(gap));
-    }
+    return read_gaps(gaps_, symbol, from, to, limit);
+  }
+
+  Result<std::vector<model::Gap>> newest_gaps(const std::string& symbol, IngestTime from,
+                                              IngestTime to, size_t limit) override {
+    auto gaps = read_gaps(newest_gaps_, symbol, from, to, limit);
+    if (gaps) std::reverse(gaps.value().begin(), gaps.value().end());
+    return gaps;
   }
 
   Result<std::vector<SymbolRow>> symbols() override {
@@ -282,16 +276,18 @@ class EmbeddedReader final : public Reader {
   Result<> prepare() {
     const std::string series = fmt::format(
         "SELECT {} FROM bars WHERE symbol = ? AND interval_ms = ? AND basis = ?", kBarColumns);
+    const std::string gaps =
+        "SELECT position, source, symbol, from_us, to_us, cause FROM gaps "
+        "WHERE (?1 = '' OR symbol IS NULL OR symbol = ?1) AND from_us < ?3 "
+        "AND (to_us > ?2 OR from_us >= ?2) ";
     const std::pair<Statement*, std::string> statements[] = {
         {&row_, series + " AND start_ms = ?"},
         {&oldest_, series + " AND start_ms >= ? AND start_ms < ? ORDER BY start_ms LIMIT ?"},
         {&newest_, series + " AND start_ms >= ? AND start_ms < ? ORDER BY start_ms DESC LIMIT ?"},
         {&next_symbol_, "SELECT min(symbol) FROM bars WHERE symbol > ?"},
         {&next_interval_, "SELECT min(interval_ms) FROM bars WHERE symbol = ? AND interval_ms > ?"},
-        {&gaps_,
-         "SELECT position, source, symbol, from_us, to_us, cause FROM gaps "
-         "WHERE (?1 = '' OR symbol IS NULL OR symbol = ?1) AND from_us < ?3 "
-         "AND (to_us > ?2 OR from_us >= ?2) ORDER BY from_us, position LIMIT ?4"},
+        {&gaps_, gaps + "ORDER BY from_us, position LIMIT ?4"},
+        {&newest_gaps_, gaps + "ORDER BY from_us DESC, position DESC LIMIT ?4"},
         {&symbols_,
          "SELECT symbol, venue_class, state, detail, since_us, position FROM symbols "
          "ORDER BY symbol"},
@@ -302,6 +298,28 @@ class EmbeddedReader final : public Reader {
       *statement = std::move(prepared).value();
     }
     return {};
+  }
+
+  Result<std::vector<model::Gap>> read_gaps(Statement& statement, const std::string& symbol,
+                                            IngestTime from, IngestTime to, size_t limit) {
+    statement.bind(1, std::string_view(symbol));
+    statement.bind(2, raw_us(from));
+    statement.bind(3, raw_us(to));
+    statement.bind(4, limit == 0 ? int64_t{-1} : static_cast<int64_t>(limit));
+    std::vector<model::Gap> gaps;
+    for (;;) {
+      auto more = statement.step();
+      if (!more) return more.error();
+      if (!more.value()) return gaps;
+      model::Gap gap;
+      gap.position = Position::from_raw(statement.integer(0));
+      gap.source = statement.text(1);
+      if (!statement.is_null(2)) gap.symbol = std::string(statement.text(2));
+      gap.from = IngestTime(std::chrono::microseconds(statement.integer(3)));
+      gap.to = IngestTime(std::chrono::microseconds(statement.integer(4)));
+      gap.cause = statement.text(5);
+      gaps.push_back(std::move(gap));
+    }
   }
 
   static void bind_series(Statement& statement, const std::string& symbol, model::Interval interval,
@@ -396,7 +414,8 @@ class EmbeddedReader final : public Reader {
   }
 
   const std::unique_ptr<Database> database_;
-  Statement row_, oldest_, newest_, next_symbol_, next_interval_, gaps_, symbols_, checkpoint_;
+  Statement row_, oldest_, newest_, next_symbol_, next_interval_;
+  Statement gaps_, newest_gaps_, symbols_, checkpoint_;
 };
 
 class EmbeddedStore final : public Store {
