@@ -141,7 +141,7 @@ def exact_sum(values):
 
 
 def check_symbol(symbol):
-    if not isinstance(symbol, str):
+    if type(symbol) is not str:  # A NumberText is a str too.
         raise Reject("symbol not a string")
     if symbol == "":
         raise Reject("symbol empty")

@@ -114,6 +114,15 @@ def test_two_recordings_of_one_symbol_are_refused(tmp_path):
     assert "BINANCE:BTCUSDT is in" in done.stderr
 
 
+def test_a_symbol_that_is_a_number_is_refused(tmp_path):
+    file = tmp_path / "frames.jsonl"
+    numbered = {**trade(11, 1), "s": 5}
+    file.write_text(json.dumps({"type": "trade", "data": [trade(10, 1), numbered]}) + "\n")
+    bars, summary = run_oracle(str(file), "--intervals", "1m")
+    assert bars == HEADER + "AAPL,60000,1699999980000,10,10,10,10,1,10,1,0,trades\n"
+    assert summary == {"accepted": 1, "rejected": {"symbol not a string": 1}}
+
+
 def test_symbols_sort_by_their_bytes(tmp_path):
     file = tmp_path / "recording.csv"
     symbols = ["b", "B", "Ä", "A B", "A,B", "\U0001f600", "\uffee"]
