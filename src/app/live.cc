@@ -105,7 +105,8 @@ serve::Status::Connection FeedOrigin::connection() {
   connection.epoch = status.epoch;
   connection.since = status.connected_at;
   connection.last_frame = status.last_frame;
-  if (const auto newest = stage_.newest_event(); newest && status.last_frame && clock() == "wall")
+  if (const auto newest = stage_.newest_event();
+      newest && status.last_frame && stage_.epoch_open() && clock() == "wall")
     connection.lag_ms = std::max<int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(*status.last_frame - *newest)
                .count());

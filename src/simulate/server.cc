@@ -90,7 +90,9 @@ class SimulatedFeed final : public Server {
     auto listening = net::listen(
         loop_, server,
         [this](const net::Request& request, net::Server::Respond respond) {
-          respond(rest_.answer(request, clock_.wall(), clock_.boot()));
+          net::Response response = rest_.answer(request, clock_.wall(), clock_.boot());
+          for (auto& header : labels()) response.headers.push_back(header);
+          respond(std::move(response));
         },
         [this](const net::Request& request) { return upgrade(request); });
     if (!listening.ok()) return listening.error();
@@ -133,13 +135,18 @@ class SimulatedFeed final : public Server {
       events::session_refused(decision.refusal->status, request.peer);
       return decision;
     }
-    decision.headers = {{std::string(kFeedLabelHeader), feed_label()},
-                        {std::string(kClockHeader), follows_wall_clock() ? "wall" : "feed"}};
+    decision.headers = labels();
     decision.opened = [this, token = request_token(request),
                        peer = request.peer](std::shared_ptr<net::WebSocketSession> socket) {
       open(std::move(socket), token, peer);
     };
     return decision;
+  }
+
+  /// What tells a client, also in every REST answer, whose data this is.
+  net::Headers labels() const {
+    return {{std::string(kFeedLabelHeader), feed_label()},
+            {std::string(kClockHeader), follows_wall_clock() ? "wall" : "feed"}};
   }
 
   bool follows_wall_clock() const { return market_ != nullptr || options_.shift_to_now; }
