@@ -1,9 +1,9 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/io_context.hpp>
 #include <boost/beast/core/role.hpp>
 #include <boost/system/error_code.hpp>
 #include <memory>
@@ -59,10 +59,13 @@ class ByteStream {
   virtual void abort() { close(); }
 };
 
+/// Where completions come from.
+using Executor = boost::asio::io_context::executor_type;
+
 /// What Beast wants a stream to be, over any ByteStream. One instance of its templates serves all.
 class AnyStream {
  public:
-  using executor_type = boost::asio::any_io_executor;
+  using executor_type = Executor;
   static constexpr size_t kPiecesMax = 8;  ///< Buffers handed on at once.
 
   AnyStream(executor_type executor, std::unique_ptr<ByteStream> bytes)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/diag.h"
+#include "net/asio/buffered_stream.h"
 #include "net/asio/byte_stream.h"
 #include "net/asio/dialler.h"
 #include "net/asio/http_text.h"
@@ -42,9 +43,10 @@ std::string authority(const Url& url) {
 /// client object that lets go of it.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  Connection(AsioLoop& loop, Url url, WebSocketClient::Options options,
+  Connection(Loop& loop, Executor executor, Url url, WebSocketClient::Options options,
              WebSocketClient::Handlers handlers)
       : loop_(loop),
+        executor_(std::move(executor)),
         url_(std::move(url)),
         options_(std::move(options)),
         handlers_(std::move(handlers)) {}
@@ -103,7 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   }
 
   void upgrade(std::unique_ptr<ByteStream> stream) {
-    ws_.emplace(AnyStream(loop_.io().get_executor(), std::move(stream)));
+    ws_.emplace(AnyStream(executor_, make_buffered_stream(executor_, std::move(stream))));
     // Timers are ours: Beast's would run on another clock.
     ws_->set_option(websocket::stream_base::timeout{websocket::stream_base::none(),
                                                     websocket::stream_base::none(), false});
@@ -234,7 +236,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
     if (ws_) ws_->next_layer().bytes().close();
   }
 
-  AsioLoop& loop_;
+  Loop& loop_;
+  const Executor executor_;
   const Url url_;
   const WebSocketClient::Options options_;
   WebSocketClient::Handlers handlers_;
@@ -253,7 +256,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
 class Client : public WebSocketClient {
  public:
-  Client(AsioLoop& loop, Dialler& dialler) : loop_(loop), dialler_(dialler) {}
+  Client(Loop& loop, Executor executor, Dialler& dialler)
+      : loop_(loop), executor_(std::move(executor)), dialler_(dialler) {}
   ~Client() override { drop(); }
 
   void connect(const std::string& url, const Options& options, Handlers handlers) override {
@@ -267,8 +271,8 @@ class Client : public WebSocketClient {
       });
       return;
     }
-    connection_ =
-        std::make_shared<Connection>(loop_, *std::move(parsed), options, std::move(handlers));
+    connection_ = std::make_shared<Connection>(loop_, executor_, *std::move(parsed), options,
+                                               std::move(handlers));
     connection_->start(dialler_);
   }
 
@@ -288,7 +292,8 @@ class Client : public WebSocketClient {
     connection_.reset();
   }
 
-  AsioLoop& loop_;
+  Loop& loop_;
+  const Executor executor_;
   Dialler& dialler_;
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<char> alive_ = std::make_shared<char>();
@@ -299,9 +304,13 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
  public:
   using Done = std::function<void(Result<Connector::HttpAnswer>)>;
 
-  Fetch(AsioLoop& loop, Url url, const Headers& headers, std::chrono::milliseconds timeout,
-        size_t body_bytes_max, Done done)
-      : loop_(loop), url_(std::move(url)), timeout_(timeout), done_(std::move(done)) {
+  Fetch(Loop& loop, Executor executor, Url url, const Headers& headers,
+        std::chrono::milliseconds timeout, size_t body_bytes_max, Done done)
+      : loop_(loop),
+        executor_(std::move(executor)),
+        url_(std::move(url)),
+        timeout_(timeout),
+        done_(std::move(done)) {
     request_.method(http::verb::get);
     request_.target(url_.target);
     request_.version(11);
@@ -339,7 +348,7 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
 
  private:
   void ask(std::unique_ptr<ByteStream> stream) {
-    stream_.emplace(loop_.io().get_executor(), std::move(stream));
+    stream_.emplace(executor_, std::move(stream));
     http::async_write(*stream_, request_, [self = shared_from_this()](error_code error, size_t) {
       if (self->finished_) return;
       if (error) return self->fail(error);
@@ -392,7 +401,8 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
     done(std::move(result));
   }
 
-  AsioLoop& loop_;
+  Loop& loop_;
+  const Executor executor_;
   const Url url_;
   const std::chrono::milliseconds timeout_;
   Done done_;
@@ -407,15 +417,15 @@ class Fetch : public std::enable_shared_from_this<Fetch> {
 
 class BeastConnector : public Connector {
  public:
-  BeastConnector(AsioLoop& loop, std::unique_ptr<Dialler> dialler)
-      : loop_(loop), dialler_(std::move(dialler)) {}
+  BeastConnector(Loop& loop, Executor executor, std::unique_ptr<Dialler> dialler)
+      : loop_(loop), executor_(std::move(executor)), dialler_(std::move(dialler)) {}
   ~BeastConnector() override {
     for (const auto& weak : fetches_)
       if (const auto fetch = weak.lock()) fetch->abandon();
   }
 
   std::unique_ptr<WebSocketClient> make_websocket() override {
-    return std::make_unique<Client>(loop_, *dialler_);
+    return std::make_unique<Client>(loop_, executor_, *dialler_);
   }
 
   void get(const std::string& url, const Headers& headers, const TlsOptions& tls,
@@ -429,23 +439,25 @@ class BeastConnector : public Connector {
       });
       return;
     }
-    const auto fetch = std::make_shared<Fetch>(loop_, *std::move(parsed), headers, timeout,
-                                               body_bytes_max, std::move(done));
+    const auto fetch = std::make_shared<Fetch>(loop_, executor_, *std::move(parsed), headers,
+                                               timeout, body_bytes_max, std::move(done));
     std::erase_if(fetches_, [](const auto& other) { return other.expired(); });
     fetches_.push_back(fetch);
     fetch->start(*dialler_, tls);
   }
 
  private:
-  AsioLoop& loop_;
+  Loop& loop_;
+  const Executor executor_;
   std::unique_ptr<Dialler> dialler_;
   std::vector<std::weak_ptr<Fetch>> fetches_;
 };
 
 }  // namespace
 
-std::unique_ptr<Connector> make_connector(AsioLoop& loop, std::unique_ptr<Dialler> dialler) {
-  return std::make_unique<BeastConnector>(loop, std::move(dialler));
+std::unique_ptr<Connector> make_connector(Loop& loop, Executor executor,
+                                          std::unique_ptr<Dialler> dialler) {
+  return std::make_unique<BeastConnector>(loop, std::move(executor), std::move(dialler));
 }
 
 }  // namespace tapeline::net::internal
@@ -454,7 +466,8 @@ namespace tapeline::net {
 
 std::unique_ptr<Connector> make_connector(Loop& loop) {
   internal::AsioLoop& asio_loop = internal::asio_loop(loop);
-  return internal::make_connector(asio_loop, internal::make_dialler(asio_loop));
+  return internal::make_connector(loop, asio_loop.io().get_executor(),
+                                  internal::make_dialler(asio_loop));
 }
 
 }  // namespace tapeline::net

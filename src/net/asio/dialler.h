@@ -38,7 +38,9 @@ class Dialler {
 /// By TCP and TLS.
 std::unique_ptr<Dialler> make_dialler(AsioLoop& loop);
 
-/// A connector on a dialler of one's own.
-std::unique_ptr<Connector> make_connector(AsioLoop& loop, std::unique_ptr<Dialler> dialler);
+/// The shipping clients on another loop and dialler, as in a simulation: `executor` is of an
+/// io_context that is polled by whoever runs `loop`.
+std::unique_ptr<Connector> make_connector(Loop& loop, Executor executor,
+                                          std::unique_ptr<Dialler> dialler);
 
 }  // namespace tapeline::net::internal

@@ -16,6 +16,7 @@
 #include <set>
 
 #include "base/diag.h"
+#include "net/asio/buffered_stream.h"
 #include "net/asio/http_text.h"
 #include "net/asio/loop.h"
 #include "net/asio/tcp_stream.h"
@@ -117,7 +118,8 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
   using Parser = http::request_parser<http::string_body>;
 
   void begin(std::unique_ptr<ByteStream> stream) {
-    stream_.emplace(shared_->loop.io().get_executor(), std::move(stream));
+    const auto executor = shared_->loop.io().get_executor();
+    stream_.emplace(executor, make_buffered_stream(executor, std::move(stream)));
     read_request();
   }
 
