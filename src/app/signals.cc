@@ -37,6 +37,8 @@ SignalWatcher::SignalWatcher(std::function<void()> interrupted) : impl_(std::mak
 
 SignalWatcher::~SignalWatcher() {
   impl_->ending = true;
+  // Blocked in every thread, it wakes sigwait and ends nothing.
+  // NOLINTNEXTLINE(bugprone-bad-signal-to-kill-thread)
   pthread_kill(impl_->thread.native_handle(), SIGTERM);
   impl_->thread.join();
 }

@@ -243,6 +243,7 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   for (size_t n = in.count(1); n > 0 && in.ok(); --n) names.push_back(in.text());
   if (!in.ok() || !in.at_end() || partials.empty()) return damaged(row);
   std::vector<SourceId> local;
+  local.reserve(names.size());
   for (const std::string_view name : names) local.push_back(sources.intern(name));
   for (auto& [session, partial] : partials) {
     if (!resolve(partial.trades, local) || !resolve(partial.updates, local)) return damaged(row);
