@@ -2,6 +2,7 @@
 
 import os
 
+import harness
 import pytest
 import recordings
 
@@ -19,6 +20,33 @@ def recording(request):
         missing(recordings.why_missing(name))
     ran.add(name)
     return path
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = harness.find_binary()
+    if path is None or not path.is_file():
+        pytest.skip(f"no tapeline binary{f' at {path}' if path else ''}: build it or set TAPELINE_BIN")
+    return path.resolve()
+
+
+@pytest.fixture
+def make_tapeline(binary, tmp_path):
+    """Makes further instances, each with a data directory of its own, and ends what they started."""
+    made = []
+
+    def make(name="tapeline", **settings):
+        made.append(harness.Tapeline(binary, tmp_path / name, settings))
+        return made[-1]
+
+    yield make
+    for instance in made:
+        instance.stop_all()
+
+
+@pytest.fixture
+def tapeline(make_tapeline):
+    return make_tapeline()
 
 
 def pytest_terminal_summary(terminalreporter):

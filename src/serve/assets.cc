@@ -8,9 +8,10 @@
 namespace tapeline::serve {
 namespace {
 
-/// Everything the page needs comes from this server.
+/// Everything the page needs comes from this server. The chart library puts a style element of its
+/// own into the page, hence 'unsafe-inline' for styles.
 constexpr const char* kPolicy =
-    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'";
 
 const PageFile* find(std::string_view path) {

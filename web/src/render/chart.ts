@@ -110,7 +110,7 @@ export class CandleChart {
       autoSize: true,
       layout: { attributionLogo: true, panes: { enableResize: false } },
       crosshair: { mode: CrosshairMode.Normal },
-      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, shiftVisibleRangeOnNewBar: true },
+      timeScale: { timeVisible: true, secondsVisible: true, rightOffset: 4, barSpacing: 9, shiftVisibleRangeOnNewBar: true },
       localization: { locale: "en-GB" },
     });
     this.candles = this.chart.addSeries(CandlestickSeries, { priceLineVisible: true });

@@ -11,6 +11,7 @@ import { byId, element, setText, tint } from "./dom.js";
 
 const kStaleMs = 30_000;
 const kSparkBars = 60;
+const kSparkBarsFew = 10;
 const kSearchDelayMs = 250;
 
 interface Row {
@@ -19,6 +20,8 @@ interface Row {
   newestMs: number;
   digits: number;
   changed: boolean;
+  /** Closes as they were seen, for as long as there are few bars. */
+  readonly seen: number[];
   readonly node: HTMLTableRowElement;
   readonly last: HTMLElement;
   readonly moved: HTMLElement;
@@ -122,7 +125,11 @@ export class WatchList {
     const newest = row.bars.newest();
     if (newest?.close) {
       row.digits = Math.max(row.digits, decimals(newest.close));
-      if (setText(row.last, grouped(newest.close, row.digits))) tint(row.last);
+      if (setText(row.last, grouped(newest.close, row.digits))) {
+        tint(row.last);
+        row.seen.push(Number(newest.close));
+        if (row.seen.length > kSparkBars) row.seen.shift();
+      }
       row.newestMs = Math.max(row.newestMs, newest.start_ms);
     }
     const moved = change(row.bars.oldest(), newest);
@@ -132,7 +139,7 @@ export class WatchList {
       .all()
       .slice(-kSparkBars)
       .flatMap((bar) => (bar.close === null ? [] : [Number(bar.close)]));
-    drawSpark(row.spark, closes, this.palette.muted);
+    drawSpark(row.spark, closes.length > kSparkBarsFew ? closes : row.seen, this.palette.muted);
   }
 
   private drawAge(row: Row, now: number): void {
@@ -175,7 +182,7 @@ export class WatchList {
       event.stopPropagation();
       void this.remove(info.symbol);
     });
-    this.rows.set(info.symbol, { info, bars: new BarSeries(120), newestMs: 0, digits: 0, changed: true, node, last, moved, age, spark });
+    this.rows.set(info.symbol, { info, bars: new BarSeries(120), newestMs: 0, digits: 0, changed: true, seen: [], node, last, moved, age, spark });
     this.body.append(node);
     node.setAttribute("aria-selected", String(info.symbol === this.selected));
     this.stream.subscribe({ channel: "bars", symbol: info.symbol, interval: "1m" });
