@@ -93,6 +93,9 @@ class EmbeddedLog final : public Log {
   void queue(Item item);
   uint64_t expected_bytes(uint64_t raw) const;
 
+  // Called by the thread that enforces retention.
+  Result<bool> oldest_is_due();
+
   // The writer's thread.
   void run();
   bool wait_for_work(std::vector<Item>& items);
@@ -275,38 +278,20 @@ Result<> EmbeddedLog::close() {
 
 Result<Cut> EmbeddedLog::enforce_retention() {
   Cut cut;
-  const int64_t now = clock_.wall().time_since_epoch().count();
   while (true) {
+    auto due = oldest_is_due();
+    if (!due) return due.error();
+    if (!due.value()) break;
     std::shared_ptr<Segment> oldest;
-    uint64_t total = 0;
-    bool protected_by_caller = false;
     {
       const std::lock_guard lock(state_->mutex);
-      if (state_->segments.size() < 2) break;
       oldest = state_->segments.front();
-      for (const auto& segment : state_->segments) total += segment->bytes;
-      protected_by_caller = retain_from_ && state_->segments[1]->first > *retain_from_;
-    }
-    auto times = source_.times_of(*oldest);
-    if (!times) return times.error();
-    const bool too_large = options_.retention_bytes_max > 0 &&
-                           total > static_cast<uint64_t>(options_.retention_bytes_max);
-    const bool too_old =
-        options_.retention_days > 0 &&
-        times.value().ingest_max < now - options_.retention_days * kMicrosecondsPerDay;
-    if (!too_large && !too_old) break;
-    if (protected_by_caller) {
-      if (too_large) state_->events.retention_held_back(total, options_.retention_bytes_max);
-      break;
-    }
-    {
-      const std::lock_guard lock(state_->mutex);
       state_->segments.pop_front();
-      cut.records += oldest->end_ordinal - oldest->first.ordinal();
     }
     ++cut.segments;
     cut.bytes += oldest->bytes;
-    cut.times.merge(times.value());
+    cut.records += oldest->end_ordinal - oldest->first.ordinal();
+    cut.times.merge(oldest->times.value_or(Times{}));
     TAPELINE_TRY(state_->files.remove(oldest->path));
     if (const std::string index = index_path(oldest->path); state_->files.exists(index))
       TAPELINE_TRY(state_->files.remove(index));
@@ -314,6 +299,37 @@ Result<Cut> EmbeddedLog::enforce_retention() {
   }
   cut.begin = begin();
   return cut;
+}
+
+Result<bool> EmbeddedLog::oldest_is_due() {
+  std::deque<std::shared_ptr<Segment>> segments;
+  uint64_t bytes = 0;
+  bool needed = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    segments = state_->segments;
+    for (const auto& segment : segments) bytes += segment->bytes;
+    needed = segments.size() > 1 && retain_from_ && segments[1]->first > *retain_from_;
+  }
+  segments.pop_back();  // The active one stays.
+  if (segments.empty()) return false;
+  if (options_.retention_bytes_max > 0 &&
+      bytes > static_cast<uint64_t>(options_.retention_bytes_max)) {
+    if (needed) state_->events.retention_held_back(bytes, options_.retention_bytes_max);
+    if (needed) return false;
+    TAPELINE_TRY(source_.times_of(*segments.front()));  // For the cut.
+    return true;
+  }
+  if (options_.retention_days == 0 || needed) return false;
+  const int64_t kept_from =
+      clock_.wall().time_since_epoch().count() - options_.retention_days * kMicrosecondsPerDay;
+  for (const auto& segment : segments) {
+    auto times = source_.times_of(*segment);
+    if (!times) return times.error();
+    // One without any time (damaged, or nothing but a snapshot) is as old as what follows it.
+    if (times.value().ingest_max != Times{}.ingest_max) return times.value().ingest_max < kept_from;
+  }
+  return false;
 }
 
 Log::Status EmbeddedLog::status() const {

@@ -117,11 +117,15 @@ bool holds_nothing(const State& state, const Segment& segment, const SegmentFile
 
 /// Behind the blocks that the index vouches for: it is written after they are durable, and a reader
 /// checks them again. So a start takes as long as the blocks behind it, not as the segment.
-Anchor where_to_begin(bool headed, const Header& header, const Segment& segment,
-                      const std::vector<Span>& spans) {
-  if (!headed) return {0, segment.first.ordinal()};
-  if (spans.empty()) return {header.bytes, segment.first.ordinal()};
-  return {spans.back().end_offset, spans.back().end_ordinal};
+Result<Anchor> where_to_begin(bool headed, const Header& header, const Segment& segment,
+                              SegmentFile& file, const std::vector<Span>& spans) {
+  if (!headed) return Anchor{0, segment.first.ordinal()};
+  if (!spans.empty()) {
+    auto ends = file.marker_before(spans.back().end_offset);
+    if (!ends) return ends.error();
+    if (ends.value()) return Anchor{spans.back().end_offset, spans.back().end_ordinal};
+  }
+  return Anchor{header.bytes, segment.first.ordinal()};
 }
 
 }  // namespace
@@ -139,8 +143,9 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
     if (result.empty) return result;
     result.sealed = true;
   }
-  const Anchor begin = where_to_begin(headed, result.header, segment, spans);
-  Walk walk(file, anchors, begin.offset, begin.ordinal);
+  auto begin = where_to_begin(headed, result.header, segment, file, spans);
+  if (!begin) return begin.error();
+  Walk walk(file, anchors, begin.value().offset, begin.value().ordinal);
   TAPELINE_TRY(walk.run());
   TAPELINE_TRY(drop_torn(state, file, walk.blocks));
   result.sealed = result.sealed || walk.guessed;
@@ -151,12 +156,12 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
   }
 
   const Block* const last = walk.blocks.empty() ? nullptr : &walk.blocks.back();
-  result.bytes = last ? last->offset + last->head.bytes() : begin.offset;
+  result.bytes = last ? last->offset + last->head.bytes() : begin.value().offset;
   while (!spans.empty() && spans.back().end_offset > result.bytes) spans.pop_back();
   const uint64_t indexed_end = spans.empty() ? 0 : spans.back().end_offset;
   result.index.set(std::move(spans));
   TAPELINE_TRY(read_newest(state, file, walk.blocks, indexed_end, result.index));
-  result.end_ordinal = last ? last->ordinal + last->head.count : begin.ordinal;
+  result.end_ordinal = last ? last->ordinal + last->head.count : begin.value().ordinal;
   return result;
 }
 

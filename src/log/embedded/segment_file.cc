@@ -90,21 +90,41 @@ Result<std::optional<uint64_t>> SegmentFile::find_marker(uint64_t from) {
   return std::optional<uint64_t>();
 }
 
+Result<bool> SegmentFile::marker_before(uint64_t offset) {
+  if (offset < kMarkerBytes || offset > limit_) return false;
+  auto bytes = window(offset - kMarkerBytes, kMarkerBytes);
+  if (!bytes) return bytes.error();
+  return bytes.value() == std::string_view(marker_.data(), kMarkerBytes);
+}
+
+Result<bool> SegmentFile::readable_at(uint64_t offset) {
+  BlockHead head;
+  auto parse = head_at(offset, head);
+  if (!parse) return parse.error();
+  if (parse.value() != Parse::whole) return false;
+  auto payload = payload_at(offset, head);
+  if (!payload) return payload.error();
+  return decode_payload(payload.value()).has_value();
+}
+
 Result<std::optional<Found>> SegmentFile::find_block(uint64_t from,
                                                      const std::vector<Anchor>& anchors) {
+  auto anchor = std::partition_point(anchors.begin(), anchors.end(),
+                                     [&](const Anchor& some) { return some.offset <= from; });
   while (true) {
+    // A block begins behind a marker, or where an anchor says when the marker is damaged.
     auto marker = find_marker(from);
     if (!marker) return marker.error();
-    if (!marker.value()) return std::optional<Found>();
-    from = *marker.value() + 1;
-    const uint64_t offset = *marker.value() + kMarkerBytes;
-    BlockHead head;
-    auto parse = head_at(offset, head);
-    if (!parse) return parse.error();
-    if (parse.value() != Parse::whole) continue;
-    auto payload = payload_at(offset, head);
-    if (!payload) return payload.error();
-    if (!decode_payload(payload.value())) continue;
+    uint64_t offset = marker.value() ? *marker.value() + kMarkerBytes : limit_;
+    if (anchor != anchors.end() && anchor->offset < offset)
+      offset = anchor++->offset;
+    else if (marker.value())
+      from = *marker.value() + 1;
+    else
+      return std::optional<Found>();
+    auto readable = readable_at(offset);
+    if (!readable) return readable.error();
+    if (!readable.value()) continue;
     auto ordinal = count_to_anchor(offset, anchors);
     if (!ordinal) return ordinal.error();
     return std::optional(Found{offset, ordinal.value()});

@@ -52,12 +52,16 @@ class SegmentFile {
   Result<std::string_view> stored_at(uint64_t offset, const BlockHead& head);
   Result<std::string_view> payload_at(uint64_t offset, const BlockHead& head);
 
-  /// The first readable block at or behind `from`, judged by marker and checksum.
+  /// Whether a block ends, or the header does, at `offset`, judged by the marker alone.
+  Result<bool> marker_before(uint64_t offset);
+
+  /// The first readable block behind `from`, judged by its checksum. Anchors are by offset.
   Result<std::optional<Found>> find_block(uint64_t from, const std::vector<Anchor>& anchors);
 
  private:
   /// Bytes [offset, offset + size), fewer at the limit; valid until the next call.
   Result<std::string_view> window(uint64_t offset, uint64_t size);
+  Result<bool> readable_at(uint64_t offset);
   Result<std::optional<uint64_t>> find_marker(uint64_t from);
   Result<std::optional<uint64_t>> count_to_anchor(uint64_t offset,
                                                   const std::vector<Anchor>& anchors);
