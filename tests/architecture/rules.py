@@ -15,7 +15,7 @@ THIRD_PARTY = {
     "spdlog/": ("base/",),
     "prometheus/": ("base/",),
     "date/": ("base/", "model/", "engine/"),
-    "simdjson.h": ("codec/", "ingest/finnhub/"),
+    "simdjson.h": ("codec/",),
     "boost/": ("net/",),
     "openssl/": ("net/",),
     "sqlite3.h": ("store/embedded/",),

@@ -1,18 +1,17 @@
 #include "ingest/finnhub/rest.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <charconv>
 #include <optional>
 
 #include "base/diag.h"
+#include "codec/finnhub_rest.h"
 #include "model/venue.h"
 
 namespace tapeline::ingest::finnhub {
 namespace {
 
-namespace dom = simdjson::dom;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -20,19 +19,6 @@ constexpr std::chrono::hours kRememberFor{24};
 constexpr size_t kListsMax = 32;
 constexpr size_t kVerdictsMax = 20'000;
 constexpr seconds kLimitedFor{60};  // After a 429 without Retry-After.
-
-std::string text_of(const dom::element& object, std::string_view key) {
-  std::string_view text;
-  if (object[key].get(text)) return {};
-  return std::string(text);
-}
-
-/// The array of a document, or of one of its fields.
-std::optional<dom::array> array_of(const dom::element& document, std::string_view key) {
-  dom::array array;
-  if (key.empty() ? document.get(array) : document[key].get(array)) return std::nullopt;
-  return array;
-}
 
 Error unreadable(std::string_view path) {
   return make_error(ErrorCode::unavailable,
@@ -76,18 +62,9 @@ void Rest::search(std::string_view query, std::function<void(Matches)> done) {
        .query = "q=" + net::percent_encode(query),
        .done = [done = std::move(done)](Answer answer) {
          if (!answer.ok()) return done(answer.error());
-         dom::parser parser;
-         dom::element document;
-         if (parser.parse(answer.value()).get(document)) return done(unreadable("/search"));
-         const auto results = array_of(document, "result");
-         if (!results) return done(unreadable("/search"));
-         std::vector<Match> matches;
-         for (const dom::element result : *results)
-           matches.push_back({.symbol = text_of(result, "symbol"),
-                              .display = text_of(result, "displaySymbol"),
-                              .description = text_of(result, "description"),
-                              .type = text_of(result, "type")});
-         done(std::move(matches));
+         auto matches = codec::read_finnhub_matches(answer.value());
+         if (!matches) return done(unreadable("/search"));
+         done(std::move(*matches));
        }});
 }
 
@@ -151,17 +128,13 @@ void Rest::validate_by_list(const std::string& symbol, const std::string& path,
        .done = [this, key, path, look_up, done = std::move(done)](Answer answer) {
          if (!answer.ok())
            return not_in_plan_.contains(path) ? done(Validity::unknown) : done(answer.error());
-         dom::parser parser;
-         dom::element document;
-         if (parser.parse(answer.value()).get(document)) return done(unreadable(path));
-         const auto members = array_of(document, "");
-         if (!members) return done(unreadable(path));
-         List list{.fetched = loop_.clock().boot(), .symbols = {}};
-         for (const dom::element member : *members) list.symbols.insert(text_of(member, "symbol"));
+         auto symbols = codec::read_finnhub_symbols(answer.value());
+         if (!symbols) return done(unreadable(path));
          // An exchange that the interface does not know has an empty list, which proves nothing.
-         if (list.symbols.empty()) return done(Validity::unknown);
+         if (symbols->empty()) return done(Validity::unknown);
          if (lists_.size() >= kListsMax) lists_.clear();
-         lists_.insert_or_assign(key, std::move(list));
+         lists_.insert_or_assign(
+             key, List{.fetched = loop_.clock().boot(), .symbols = std::move(*symbols)});
          done(look_up());
        }});
 }

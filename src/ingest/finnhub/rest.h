@@ -13,6 +13,7 @@
 
 #include "base/metrics.h"
 #include "base/result.h"
+#include "codec/finnhub_rest.h"
 #include "ingest/finnhub/options.h"
 #include "net/client.h"
 #include "net/loop.h"
@@ -36,12 +37,7 @@ class Rest {
   Rest(const Rest&) = delete;
   Rest& operator=(const Rest&) = delete;
 
-  struct Match {
-    std::string symbol;
-    std::string display;
-    std::string description;
-    std::string type;
-  };
+  using Match = codec::FinnhubSymbol;
   using Matches = Result<std::vector<Match>>;
   /// Best matches first, as the feed orders them.
   void search(std::string_view query, std::function<void(Matches)> done);
