@@ -6,6 +6,7 @@
 
 #include "app/commands/commands.h"
 #include "app/configuration.h"
+#include "app/usage.h"
 #include "app/version.h"
 
 namespace {
@@ -20,12 +21,20 @@ struct Common {
   std::string feed;
 
   void add_to(CLI::App& command) {
-    command.add_option("--config", inputs.file, "Settings file (TOML)")->type_name("FILE");
-    command.add_option("--set", inputs.overrides, "One setting, as key=value; repeatable")
+    command.add_option("--config", inputs.file, "Read settings from this file (TOML)")
+        ->type_name("FILE");
+    command.add_option("--set", inputs.overrides, "Give one setting as key=value; can be repeated")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
-    command.add_option("--data-dir", data_dir, "Where log and bars are kept")->type_name("DIR");
-    command.add_option("--feed", feed, "Name of the feed that the data directory holds")
+    command
+        .add_option(
+            "--data-dir", data_dir,
+            "Keep log and bars here; default: one directory per feed in the user's data folder")
+        ->type_name("DIR");
+    command
+        .add_option("--feed", feed,
+                    "Name the feed that the data directory holds: finnhub, simulated, recording or "
+                    "your own")
         ->type_name("NAME");
   }
 };
@@ -72,7 +81,7 @@ void add_simulate_options(CLI::App& command, std::vector<std::string>& settings)
           [&settings](const std::vector<std::string>& files) {
             settings.push_back("simulate.recordings=" + joined(files));
           },
-          "Serve recordings instead of a generated market")
+          "Serve these recordings instead of a generated market")
       ->type_name("FILE");
   command
       .add_option_function<std::string>(
@@ -81,39 +90,43 @@ void add_simulate_options(CLI::App& command, std::vector<std::string>& settings)
             settings.push_back("simulate.rate=" + rate);
             if (rate == "max") settings.push_back("simulate.speed=max");
           },
-          "Trades per second, or max")
+          "Send so many trades per second, or as fast as they are taken: max")
       ->type_name("RATE");
-  add("--speed", "speed", "SPEED", "Of a recording: times real time, or max");
-  add("--seed", "seed", "NUMBER", "Of the generated market and the misbehaviour");
-  add("--symbols", "symbols", "COUNT", "Of the generated market; 0 takes the built-in ones");
-  add("--port", "port", "PORT", "Where to listen; 0 takes any free one");
-  add("--address", "address", "ADDRESS", "Where to listen");
-  add("--token", "token", "TOKEN", "Refuse other tokens with 401");
-  add("--symbols-max", "symbols_max", "COUNT", "Symbols that one connection may have");
-  add("--misbehave", "misbehave", "LIST", "Such as duplicate=0.01,disconnect=30s");
-  add("--ledger", "ledger_file", "FILE", "Write every frame sent, a JSON object a line");
-  add("--certificate", "certificate_file", "FILE", "PEM; with --key the server speaks TLS");
-  add("--key", "key_file", "FILE", "PEM of the certificate's key");
-  add("--trades-per-frame", "trades_per_frame", "COUNT", "At most so many trades in a frame");
+  add("--speed", "speed", "SPEED", "Serve a recording at this multiple of its own pace, or max");
+  add("--seed", "seed", "NUMBER", "Choose market and misbehaviour; the same seed gives the same");
+  add("--symbols", "symbols", "COUNT", "Generate so many symbols; 0 takes the built-in ones");
+  add("--port", "port", "PORT", "Listen on this port; 0 takes any free one");
+  add("--address", "address", "ADDRESS", "Listen on this address");
+  add("--token", "token", "TOKEN", "Accept this token only; others get 401");
+  add("--symbols-max", "symbols_max", "COUNT", "Let one connection subscribe to so many symbols");
+  add("--misbehave", "misbehave", "LIST",
+      "Misbehave as listed, such as duplicate=0.01,disconnect=30s");
+  add("--ledger", "ledger_file", "FILE",
+      "Write every frame sent to this file, a JSON object a line");
+  add("--certificate", "certificate_file", "FILE",
+      "Speak TLS with this certificate (PEM); needs --key");
+  add("--key", "key_file", "FILE", "The certificate's key (PEM)");
+  add("--trades-per-frame", "trades_per_frame", "COUNT", "Put at most so many trades in a frame");
   command.add_flag_callback(
       "--shift-to-now", [&settings] { settings.push_back("simulate.shift_to_now=true"); },
-      "Move a recording's times to the present (1x only)");
+      "Move a recording's times to the present (at speed 1 only)");
 }
 
 void add_query_options(CLI::App& command, QueryArguments& query, bool with_intervals) {
-  command.add_option("--from", query.from, "Earliest time, RFC 3339 or ms since 1970");
-  command.add_option("--to", query.to, "Time before which they lie");
-  command.add_option("--format", query.format, "table, csv or json (a row a line)")
+  command.add_option("--from", query.from,
+                     "Leave out what is before this time (RFC 3339, or ms since 1970)");
+  command.add_option("--to", query.to, "Leave out what is at or after this time");
+  command.add_option("--format", query.format, "Print as table, csv, or json (one object a line)")
       ->check(CLI::IsMember({"table", "csv", "json", "jsonl"}));
   command.add_flag_callback(
-      "--json", [&query] { query.format = "json"; }, "As --format json");
-  command.add_option("--columns", query.columns, "Names of columns, joined with commas");
+      "--json", [&query] { query.format = "json"; }, "Print as --format json does");
+  command.add_option("--columns", query.columns, "Print these columns only, joined with commas");
   if (!with_intervals) return;
   command
       .add_option("--intervals", query.intervals,
-                  "Such as 1s,1m,5m; all that are kept if not given")
+                  "Show bars of these intervals, such as 1s,1m,5m; all that are kept if not given")
       ->delimiter(',');
-  command.add_option("--basis", query.basis, "Which trades count")
+  command.add_option("--basis", query.basis, "Show bars of this basis: which trades count")
       ->check(CLI::IsMember({"all", "eligible", "vendor"}))
       ->capture_default_str();
 }
@@ -136,19 +149,26 @@ int main(int argc, char** argv) {
   std::string url;
   int port = -1;
   auto* run_command =
-      app.add_subcommand("run", "Everything in one process: feed, log, bars, dashboard and API");
+      app.add_subcommand("run", "Do everything in one process: feed, log, bars, dashboard and API");
   common.add_to(*run_command);
-  run_command->add_option("--replay", run_arguments.recordings, "Play recordings instead of a feed")
+  run_command
+      ->add_option("--replay", run_arguments.recordings,
+                   "Play these recordings instead of connecting to a feed")
       ->type_name("FILE");
-  run_command->add_option("--speed", run_arguments.speed, "Of a replay: times real time, or max")
+  run_command
+      ->add_option("--speed", run_arguments.speed,
+                   "Play at this multiple of the recording's own pace, or max")
       ->capture_default_str();
-  run_command->add_option("--symbols", symbols, "What to subscribe, joined with commas")
+  run_command->add_option("--symbols", symbols, "Subscribe to these symbols, joined with commas")
       ->delimiter(',');
   run_command
-      ->add_option("--url", url, "A server that speaks Finnhub's protocol, instead of Finnhub")
+      ->add_option("--url", url,
+                   "Connect to this server, which speaks Finnhub's protocol, instead of Finnhub")
       ->type_name("URL");
-  run_command->add_option("--port", port, "Where the dashboard listens; 0 takes any free port");
-  run_command->add_flag("--exit-at-end", run_arguments.exit_at_end, "End when the recording has");
+  run_command->add_option("--port", port,
+                          "Serve dashboard and API on this port; 0 takes any free one");
+  run_command->add_flag("--exit-at-end", run_arguments.exit_at_end,
+                        "End when the recording has ended and its bars are final");
   run_command->callback([&] {
     std::vector<std::string> more;
     if (!symbols.empty()) more.push_back("feed.symbols=" + joined(symbols));
@@ -162,11 +182,17 @@ int main(int argc, char** argv) {
   auto* replay_command =
       app.add_subcommand("replay", "Read recordings into log and bars; ends when all are final");
   common.add_to(*replay_command);
-  replay_command->add_option("files", replay_arguments.files, "CSV or JSON lines, plain or gzip")
+  replay_command
+      ->add_option("files", replay_arguments.files,
+                   "The recordings: CSV or JSON lines, plain or gzip")
       ->required();
-  replay_command->add_option("--speed", replay_arguments.speed, "Times real time, or max")
+  replay_command
+      ->add_option("--speed", replay_arguments.speed,
+                   "Play at this multiple of the recording's own pace, or max")
       ->capture_default_str();
-  replay_command->add_option("--intervals", replay_intervals, "Of the bars, such as 1s,1m,5m")
+  replay_command
+      ->add_option("--intervals", replay_intervals,
+                   "Keep bars of these intervals, such as 1s,1m,5m")
       ->delimiter(',');
   replay_command->callback([&] {
     std::vector<std::string> more;
@@ -176,12 +202,13 @@ int main(int argc, char** argv) {
   });
 
   auto* simulate_command =
-      app.add_subcommand("simulate", "A server that speaks Finnhub's WebSocket and REST");
+      app.add_subcommand("simulate", "Serve a market that speaks Finnhub's WebSocket and REST");
   common.add_to(*simulate_command);
   std::vector<std::string> simulate_settings;
   add_simulate_options(*simulate_command, simulate_settings);
   simulate_command->callback([&] {
-    code = with_config(common, simulate_settings, [](Config& config) { return run_simulator(config); });
+    code = with_config(common, simulate_settings,
+                       [](Config& config) { return run_simulator(config); });
   });
 
   QueryArguments query;
@@ -190,9 +217,10 @@ int main(int argc, char** argv) {
     auto* command = app.add_subcommand(name, help);
     common.add_to(*command);
     command->add_option("symbol", query.symbol,
-                        "Such as AAPL or BINANCE:BTCUSDT; all if not given");
+                        "Show this symbol only, such as AAPL or BINANCE:BTCUSDT");
     add_query_options(*command, query, with_intervals);
-    command->add_option("--limit", query.limit, "The newest so many (default 50; 0: all)");
+    command->add_option("--limit", query.limit,
+                        "Show the newest so many (default 50; 0 shows all)");
     command->callback([&, body, format] {
       if (query.format.empty()) query.format = format;
       code = with_config(common, {}, [&](Config& config) { return body(config, query); });
@@ -203,21 +231,23 @@ int main(int argc, char** argv) {
   query_command("trades", "Show trades", "table", false, query_trades);
   query_command("gaps", "Show where data cannot be complete, and why", "table", false, query_gaps);
 
-  auto* export_command = app.add_subcommand("export", "All bars or trades, in a stable form");
+  auto* export_command = app.add_subcommand("export", "Print all bars or trades in a stable form");
   export_command->require_subcommand(1);
   const auto export_subcommand = [&](const char* name, const char* help, bool with_intervals,
                                      int (*body)(Config&, const QueryArguments&)) {
     auto* command = export_command->add_subcommand(name, help);
     common.add_to(*command);
-    command->add_option("--symbol", query.symbol, "Only this one");
+    command->add_option("--symbol", query.symbol, "Export this symbol only");
     add_query_options(*command, query, with_intervals);
     command->callback([&, body] {
       if (query.format.empty()) query.format = "csv";
       code = with_config(common, {}, [&](Config& config) { return body(config, query); });
     });
   };
-  export_subcommand("bars", "Sorted by symbol, interval, start", true, query_bars);
-  export_subcommand("trades", "In the order of the log; can be replayed", false, query_trades);
+  export_subcommand("bars", "Print bars sorted by symbol, interval and start", true, query_bars);
+  export_subcommand("trades",
+                    "Print trades in the order of the log, in a form that can be replayed", false,
+                    query_trades);
 
   auto* check_command = app.add_subcommand(
       "check", "Try settings, credentials, connections and disk; say what to do");
@@ -237,7 +267,12 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kOk : kUsage;
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+      app.exit(error);
+      return kOk;
+    }
+    fmt::print(stderr, "{}\n", diag::redacted(explain_usage(app, error)));
+    return kUsage;
   }
   return code;
 }

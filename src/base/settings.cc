@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/check.h"
+#include "base/nearest.h"
 
 namespace tapeline::settings {
 namespace {
@@ -27,21 +28,6 @@ std::vector<std::string> split(std::string_view text) {
     text.remove_prefix(comma + 1);
   }
   return items;
-}
-
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = row[0];
-    row[0] = i;
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 }  // namespace
@@ -182,16 +168,9 @@ const Setting* Declarer::find(std::string_view key) const {
 }
 
 std::string Declarer::nearest(std::string_view key) const {
-  const Setting* best = nullptr;
-  size_t best_distance = std::max<size_t>(3, key.size() / 3) + 1;
-  for (const Setting& setting : settings_) {
-    const size_t distance = edit_distance(key, setting.key);
-    if (distance < best_distance) {
-      best = &setting;
-      best_distance = distance;
-    }
-  }
-  return best ? best->key : std::string();
+  std::vector<std::string> keys;
+  for (const Setting& setting : settings_) keys.push_back(setting.key);
+  return nearest_word(key, keys);
 }
 
 }  // namespace tapeline::settings
