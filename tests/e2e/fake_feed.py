@@ -4,7 +4,6 @@ It is no simulator: it has no market and no habits. It keeps a ledger of what it
 and can answer a handshake wrongly, send bytes that are not UTF-8, fall silent or hang up.
 """
 
-import http
 import json
 import queue
 import threading
@@ -80,7 +79,7 @@ class FakeFeed:
     def _respond(self, status):
         body = b'{"error":"so says the test"}\n'
         headers = Headers({"Content-Length": str(len(body)), "Content-Type": "text/plain", "Connection": "close"})
-        return Response(int(status), http.HTTPStatus(status).phrase, headers, body)
+        return Response(int(status), "so says the test", headers, body)
 
     def _serve(self, socket):
         connection = Connection(len(self.connections) + 1, socket)
@@ -109,14 +108,14 @@ class FakeFeed:
         )
         return connection
 
-    def send(self, text, connection=None):
-        """Sends one text frame (bytes are sent as they are, UTF-8 or not) and writes it into the ledger."""
+    def send(self, text, connection=None, binary=False):
+        """Sends one text message (bytes are sent as they are, UTF-8 or not) and writes it into the ledger."""
         connection = connection or self.connection()
         connection.frames += 1
         line = {"connection": connection.number, "frame": connection.frames, "sent_us": time.time_ns() // 1000}
         # A ledger is JSON, so it cannot hold what is not text; such a frame has no trades anyway.
         self.ledger.append(line | ({"hex": text.hex()} if isinstance(text, bytes) else {"bytes": text}))
-        connection.socket.send(text, text=True)
+        connection.socket.send(text, text=not binary)
 
     def hang_up(self, connection=None):
         (connection or self.connection()).socket.close()

@@ -238,7 +238,11 @@ class Tapeline:
     # What lies in the data directory, for other programs' eyes.
 
     def segments(self):
-        return sorted(self.data.rglob("*.avro"))
+        return sorted((self.data / "log").glob("*.avro"))
+
+    def dead_letters(self):
+        """What was put aside, as fastavro reads it."""
+        return segments.read_all(sorted((self.data / "dead_letters").glob("*.avro")))
 
     def databases(self):
         return sorted(path for path in self.data.rglob("*") if path.is_file() and is_sqlite(path))

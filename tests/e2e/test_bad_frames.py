@@ -31,6 +31,8 @@ def number(name, text):
     return frame(GOOD | {name: "@"}).replace('"@"', text)
 
 
+NOT_UTF8 = frame(GOOD).encode().replace(b"AAPL", b"A\xff\xfeL")
+
 # name: (frame, reason of the reject). Each frame holds at most one bad element.
 BAD = {
     "no JSON": ("hello", "malformed_json"),
@@ -40,9 +42,7 @@ BAD = {
     "NaN": (number("p", "NaN"), "malformed_json"),
     "a list instead of a frame": ("[1,2]", "malformed_json"),
     "a number instead of a frame": ("5", "malformed_json"),
-    "not UTF-8": (frame(GOOD).encode().replace(b"AAPL", b"A\xff\xfeL"), "not_utf8"),
-    "an unknown type": ('{"type":"weather","data":[]}', "unknown_type"),
-    "no type": ('{"data":[]}', "unknown_type"),
+    "not UTF-8": (NOT_UTF8, "not_utf8"),
     "no data": ('{"type":"trade"}', "missing_field"),
     "data is no list": ('{"type":"trade","data":5}', "mistyped_field"),
     "an element is a number": (frame(5), "mistyped_field"),
@@ -67,7 +67,7 @@ BAD = {
     "the volume is huge": (number("v", "1e19"), "volume_out_of_range"),
     "the time has a fraction": (number("t", "1699999980000.5"), "bad_time"),
     "the time is negative": (number("t", "-5"), "bad_time"),
-    "the time is beyond 64 bits": (number("t", "99999999999999999999"), "bad_time"),
+    "the time is beyond 64 bits": (number("t", "99999999999999999999"), "time_in_future"),
     "tomorrow": (number("t", str(NOW_MS + 86_400_000)), "time_in_future"),
     "the year 50,000": (number("t", "1516799999999999"), "time_in_future"),
 }
@@ -101,7 +101,7 @@ def live(feed, tapeline):
 
 def send_between_good_ones(feed, bad):
     feed.send(frame(GOOD))
-    feed.send(bad)
+    feed.send(bad, binary=isinstance(bad, bytes))  # as text it would be no WebSocket message at all
     feed.send(frame(GOOD | {"p": 191}))
 
 
@@ -127,6 +127,8 @@ def test_law_1_every_bad_element_has_its_reason(feed, live, tapeline, tmp_path, 
     assert live.counter(harness.REJECTED) == len(BAD)
     assert len(feed.connections) == 1, "a bad frame cost the connection"
     live.stop()
+    kept = [letter["reason"] for letter in tapeline.dead_letters()]
+    assert kept == [reason for _, reason in BAD.values()]
     assert_same_bars(oracle_of(feed.write_ledger(tmp_path / "ledger.jsonl"), ledger=True), tapeline.export_bars())
 
 
@@ -146,6 +148,34 @@ def test_one_bad_element_rejects_that_element_only(feed, live, tapeline):
     live.wait_for_counter(harness.ACCEPTED, 2)
     live.stop()
     assert tapeline.logged_trades() == 2
+
+
+def test_the_bytes_of_a_bad_frame_are_kept(feed, live, tapeline):
+    bad = {name: BAD[name][0] for name in ("no JSON", "cut in an element", "not UTF-8")}
+    for text in bad.values():
+        feed.send(text, binary=isinstance(text, bytes))
+    live.wait_for_counter(harness.REJECTED, len(bad))
+    live.stop()
+    sent = [text if isinstance(text, bytes) else text.encode() for text in bad.values()]
+    assert [letter["raw"] for letter in tapeline.dead_letters()] == sent
+
+
+def test_text_that_is_not_utf8_ends_the_connection_as_the_protocol_demands(feed, make_tapeline):
+    tapeline = make_tapeline(**harness.QUICK_RETRY)
+    live = tapeline.run_live(feed.url, ["AAPL"])
+    feed.wait_for_subscriptions(["AAPL"], number=1)
+    feed.send(NOT_UTF8)
+    feed.wait_for_subscriptions(["AAPL"], number=2)
+    feed.send(frame(GOOD))
+    live.wait_for_counter(harness.ACCEPTED, 1)
+    assert "not UTF-8" in live.process.stderr
+
+
+def test_unknown_types_are_counted_and_ignored(feed, live):
+    for unknown in ('{"type":"weather","data":[]}', '{"data":[]}', '{"type":5}', "{}"):
+        send_between_good_ones(feed, unknown)
+    live.wait_for_counter(harness.ACCEPTED, 8)
+    assert live.counter("tapeline_ingest_frames_total", kind="unknown") == 4
 
 
 def test_an_oversized_frame_is_refused_and_the_stream_goes_on(feed, live, tapeline):

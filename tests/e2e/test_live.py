@@ -127,7 +127,8 @@ def test_history_is_there_after_a_restart(feed, market, tapeline, rng):
     assert status == 200 and '"1m"' in body or '"60000"' in body or "open" in body
 
 
-def test_law_11_the_token_is_nowhere(feed, market, tapeline, rng):
+def test_law_11_the_token_is_nowhere(feed, market, make_tapeline, rng):
+    tapeline = make_tapeline(**harness.QUICK_RETRY)
     symbols = feeds.symbols_of(market)
     feed.refuse(401)
     live = tapeline.run_live(feed.url, symbols)
