@@ -245,8 +245,7 @@ int main(int argc, char** argv) {
     });
   };
   export_subcommand("bars", "Print bars sorted by symbol, interval and start", true, query_bars);
-  export_subcommand("trades",
-                    "Print trades in the order of the log, in a form that can be replayed", false,
+  export_subcommand("trades", "Print trades by symbol, in a form that can be replayed", false,
                     query_trades);
 
   auto* check_command = app.add_subcommand(

@@ -150,10 +150,11 @@ Result<std::unique_ptr<DataDirectory>> DataDirectory::open_to_read(FileSystem& f
   auto mark = read_mark(files, options.path);
   if (!mark) return mark.error();
   if (!mark.value())
-    return make_error(ErrorCode::not_found,
-                      "data directory: {} is none (it has no {}); give the --data-dir of a run or "
-                      "replay",
-                      options.path, kMarkName);
+    return make_error(
+        ErrorCode::not_found,
+        "data directory: {} holds no tape (it has no {}); give the --data-dir of a run or "
+        "replay",
+        options.path, kMarkName);
   TAPELINE_TRY(check(*mark.value(), options));
   return std::unique_ptr<DataDirectory>(
       new DataDirectory(options.path, mark.value()->feed, nullptr));

@@ -1,0 +1,102 @@
+"""The documents say what the program does: their examples are run, and the list of settings is the program's own."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import harness
+import pytest
+
+DOCS = harness.ROOT / "docs"
+CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
+
+
+def examples(text):
+    """(command, output) of each `$ command` in the document, in their order."""
+    for block in CONSOLE.findall(text):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+def matches(expected, actual):
+    """Equal, where ... stands for anything within a line."""
+    pattern = r"[^\n]*".join(re.escape(part) for part in expected.split("..."))
+    return re.fullmatch(pattern, actual) is not None
+
+
+def people_see(text):
+    """Without the program's report about itself, which is JSON when no terminal reads it."""
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("{\"time\""))
+
+
+def test_the_examples_of_the_command_line_give_what_is_printed(tapeline, small):
+    document = (DOCS / "command-line.md").read_text("utf-8")
+    folder = tapeline.folder / "examples"
+    folder.mkdir()
+    shutil.copy(small, folder / "day.csv")
+    environment = tapeline.environment()
+    environment["PATH"] = f"{tapeline.binary.parent}:{environment['PATH']}"
+    failures, commands = [], set()
+    for command, expected in examples(document):
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        actual = people_see(done.stdout)
+        commands.update(re.findall(r"tapeline (\w+)", command))
+        if not matches(expected, actual):
+            failures.append(f"$ {command}\n{actual}instead of\n{expected}")
+    assert not failures, "\n".join(failures)
+    assert {"run", "replay", "simulate", "bars", "trades", "gaps", "export", "check"} <= commands
+
+
+def test_the_list_of_settings_is_what_config_prints(tapeline):
+    printed = tapeline.run("config").stdout
+    document = DOCS / "settings.md"
+    if os.environ.get("TAPELINE_UPDATE_GOLDEN"):
+        before, fence, _ = document.read_text("utf-8").partition("```toml\n")
+        document.write_text(f"{before}{fence}{printed}```\n", "utf-8")
+    assert f"```toml\n{printed}```\n" in document.read_text("utf-8"), (
+        "docs/settings.md is out of date: run this test with TAPELINE_UPDATE_GOLDEN=1"
+    )
+
+
+def test_every_command_has_a_section(tapeline):
+    listed = re.findall(r"^  (\w+) {2,}\w", tapeline.run("--help").stdout.split("Subcommands:")[1], re.MULTILINE)
+    headings = " ".join(re.findall(r"^## (.*)", (DOCS / "command-line.md").read_text("utf-8"), re.MULTILINE))
+    assert len(listed) >= 9
+    assert not [command for command in listed if command not in re.split(r"[ ,]+", headings)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--version"], 0), (["--help"], 0), (["export", "bars", "--data-dir", "nowhere"], 1), (["runn"], 2), ([], 2)],
+)
+def test_the_exit_codes_are_those_documented(arguments, code, tapeline):
+    tapeline.run(*arguments, code=code)
+
+
+def test_an_interrupted_replay_ends_with_3_and_goes_on(tapeline, big, oracle_of, assert_same_bars):
+    process = tapeline.start(*tapeline.replay_arguments(big))
+    harness.wait_until(lambda: tapeline.segments() or not process.running(), "the first segment")
+    process.interrupt()
+    assert process.wait().code == 3, str(process)
+    tapeline.replay(big)
+    assert_same_bars(oracle_of(big), tapeline.export_bars())
+
+
+def test_the_predecessors_names_are_documented():
+    names = re.findall(r'\{"(FINNHUB_\w+)", "([\w.]+)"\}', (harness.ROOT / "src/app/configuration.cc").read_text("utf-8"))
+    document = (DOCS / "migrating.md").read_text("utf-8")
+    assert len(names) == 3
+    for name, key in names:
+        assert re.search(rf"`{name}`.*`{re.escape(key)}`", document), f"{name} = {key} is not in docs/migrating.md"
