@@ -460,6 +460,14 @@ class SimulatedFeed final : public Server {
     return any && (market_ || flowing_ || all || now >= subscriptions_settle_at_);
   }
 
+  /// The last session may go in the middle of a slice; what it does not get waits for the next.
+  bool has_audience() const {
+    return std::any_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
+      const Session& session = *entry.second;
+      return !session.closing && !session.mute && session.subscriptions.count() > 0;
+    });
+  }
+
   bool blocked() const {
     return std::any_of(sessions_.begin(), sessions_.end(), [](const auto& entry) {
       const Session& session = *entry.second;
@@ -551,6 +559,10 @@ class SimulatedFeed final : public Server {
       if (due() > now) {
         flush();
         return wake_in(std::max(kSliceLeast, due() - now));
+      }
+      if (!has_audience()) {
+        flowing_ = false;
+        return flush();
       }
       if (blocked()) {
         flush();

@@ -422,6 +422,30 @@ TEST_F(ServerTest, DisconnectsAndCuts) {
   EXPECT_EQ(ledger()[1].close_code, 1006);
 }
 
+TEST_F(ServerTest, LosesNothingOfARecordingBetweenConnections) {
+  std::string rows;
+  for (int i = 0; i < 2'000; ++i) rows += "A,1," + std::to_string(i) + ",1000,\n";
+  serve_rows(rows);
+  options_.trades_per_frame = 1;
+  options_.speed = "max";
+  options_.misbehave = "disconnect=300f";
+  start();
+  Texts received;
+  size_t connections = 0;
+  while (!server_->counts().ended) {
+    Client& client = connected();
+    ++connections;
+    client.subscribe("A");
+    run_until([&] { return client.closed.has_value(); });
+    received.insert(received.end(), client.received.begin(), client.received.end());
+    run_for(10ms);
+  }
+  EXPECT_GE(connections, 5u);
+  ASSERT_EQ(received.size(), 2'000u);
+  for (size_t i = 0; i < received.size(); ++i)
+    ASSERT_NE(received[i].find("\"v\":" + std::to_string(i) + "}"), std::string::npos) << i;
+}
+
 TEST_F(ServerTest, RepeatsItsFaultsForASeed) {
   std::string rows;
   for (int i = 0; i < 2'000; ++i) rows += "A,1," + std::to_string(i) + ",1000,\n";
