@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { BarSeries, change, windowsInGaps } from "../src/model/bars.js";
+import { BarSeries, change, joinGaps, windowsInGaps } from "../src/model/bars.js";
 import { conditionsInWords } from "../src/model/conditions.js";
 import { bytes, clock, decimals, duration, grouped, percent, shortened } from "../src/model/format.js";
 import type { Bar, Decimal, EventTimeMs } from "../src/model/types.js";
@@ -83,6 +83,15 @@ test("windows of a gap get a place, long gaps only at their ends", () => {
   const long = { ...gap, from_ms: 0, to_ms: 10_000_000 };
   assert.ok(windowsInGaps([bar(0), bar(10_000_000)], [long], 1000, 20).length <= 22);
   assert.deepEqual(windowsInGaps([], [gap], 1000, 20), []);
+});
+
+test("gaps of one cause that touch are one", () => {
+  const gap = (from_ms: number, to_ms: number, cause: string) => ({ source: "x", symbol: null, from_ms, to_ms, cause });
+  assert.deepEqual(joinGaps([gap(50, 60, "crash"), gap(10, 50, "crash"), gap(60, 70, "frozen"), gap(80, 90, "frozen")]), [
+    gap(10, 60, "crash"),
+    gap(60, 70, "frozen"),
+    gap(80, 90, "frozen"),
+  ]);
 });
 
 test("change is in per cent of the first open", () => {

@@ -97,3 +97,15 @@ export function change(first: Bar | undefined, last: Bar | undefined): number | 
   const from = Number(first.open);
   return from > 0 ? (Number(last.close) / from - 1) * 100 : null;
 }
+
+/** Gaps of one cause that touch are one interruption to people (its ends are known one by one). */
+export function joinGaps(gaps: readonly Gap[]): readonly Gap[] {
+  const joined: Gap[] = [];
+  for (const gap of [...gaps].sort((a, b) => a.from_ms - b.from_ms || a.to_ms - b.to_ms)) {
+    const last = joined.at(-1);
+    if (last && last.cause === gap.cause && last.symbol === gap.symbol && gap.from_ms <= last.to_ms)
+      joined[joined.length - 1] = { ...last, to_ms: Math.max(last.to_ms, gap.to_ms) };
+    else joined.push(gap);
+  }
+  return joined;
+}

@@ -13,6 +13,7 @@ import {
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   type ISeriesPrimitive,
+  type LineData,
   type IPrimitivePaneRenderer,
   type IPrimitivePaneView,
   type SeriesAttachedParameter,
@@ -179,11 +180,7 @@ export class CandleChart {
     );
     this.candles.setData(data);
     this.volumes.setData(bars.map((bar) => this.volume(bar)));
-    this.vwap.setData(
-      bars
-        .filter((bar) => bar.vwap !== null)
-        .map((bar) => ({ time: seconds(bar.start_ms), value: Number(bar.vwap) })),
-    );
+    this.vwap.setData(this.vwapLine(bars, gaps));
     this.markers.setMarkers(
       bars
         .filter((bar) => bar.revision > 0)
@@ -208,6 +205,20 @@ export class CandleChart {
     this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
       if (range && range.from < 10) handler();
     });
+  }
+
+  /** The line of VWAP, not drawn towards the first bar behind a gap: nothing is known between. */
+  private vwapLine(bars: readonly Bar[], gaps: readonly Gap[]): LineData<Time>[] {
+    const line: LineData<Time>[] = [];
+    let before = Number.NEGATIVE_INFINITY;
+    for (const bar of bars) {
+      if (bar.vwap === null) continue;
+      const broken = gaps.some((gap) => gap.from_ms >= before - kIntervalMs[this.interval] && gap.to_ms <= bar.end_ms);
+      const point = { time: seconds(bar.start_ms), value: Number(bar.vwap) };
+      line.push(broken && line.length > 0 && bar.start_ms - before > kIntervalMs[this.interval] ? { ...point, color: "transparent" } : point);
+      before = bar.start_ms;
+    }
+    return line;
   }
 
   private showGaps(data: readonly { time: Time }[], gaps: readonly Gap[], ms: number): void {

@@ -97,14 +97,13 @@ function take(message: StreamMessage): void {
         break;
       }
       stage.takeBars(message.symbol, message.interval, message.bars);
-      if (message.interval === "1m") watch.takeBars(message.symbol, message.bars);
+      if (message.interval === "1m") watch.takeBars(message.symbol, message.bars, false);
       break;
     case "bars":
       stage.takeBars(message.symbol, message.interval, message.bars);
-      if (message.interval === "1m") watch.takeBars(message.symbol, message.bars);
+      if (message.interval === "1m") watch.takeBars(message.symbol, message.bars, true);
       break;
     case "trades":
-      watch.takeTrades(message.symbol, message.trades);
       tape.take(message.symbol, message.trades);
       break;
     case "error":

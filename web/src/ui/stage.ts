@@ -2,7 +2,7 @@
 
 import { fetchBars, fetchGaps } from "../api/client.js";
 import type { Stream } from "../api/stream.js";
-import { BarSeries, change, type Change } from "../model/bars.js";
+import { BarSeries, change, joinGaps, type Change } from "../model/bars.js";
 import { clock, count, day, decimals, duration, grouped, percent, shortened, type Zone } from "../model/format.js";
 import { kIntervalMs, type Bar, type Gap, type Interval } from "../model/types.js";
 import { CandleChart } from "../render/chart.js";
@@ -76,8 +76,9 @@ export class Stage {
     if (symbol === null) return;
     const gaps = await fetchGaps(symbol).catch(() => null);
     if (gaps === null || symbol !== this.symbol) return;
-    this.gaps = gaps.slice(-kGapsMax);
-    this.redraw = { kind: "all" };
+    const joined = joinGaps(gaps).slice(-kGapsMax);
+    if (JSON.stringify(joined) !== JSON.stringify(this.gaps)) this.redraw = { kind: "all" };
+    this.gaps = joined;
     this.drawGaps();
   }
 

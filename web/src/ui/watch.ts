@@ -4,7 +4,7 @@ import { addSymbol, ApiError, fetchSymbols, removeSymbol, searchSymbols, type Sy
 import type { Stream } from "../api/stream.js";
 import { BarSeries, change } from "../model/bars.js";
 import { decimals, duration, grouped, percent } from "../model/format.js";
-import type { Bar, Trade } from "../model/types.js";
+import type { Bar } from "../model/types.js";
 import { drawSpark } from "../render/spark.js";
 import type { Palette } from "../render/palette.js";
 import { byId, element, setText, tint } from "./dom.js";
@@ -99,16 +99,15 @@ export class WatchList {
     if (next !== undefined) this.onSelect(next);
   }
 
-  takeBars(symbol: string, bars: readonly Bar[]): void {
+  /** `live`: the bars have just changed, so that a trade has just come. */
+  takeBars(symbol: string, bars: readonly Bar[], live: boolean): void {
     const row = this.rows.get(symbol);
     if (!row) return;
     row.bars.upsert(bars);
     row.changed = true;
-  }
-
-  takeTrades(symbol: string, trades: readonly Trade[]): void {
-    const row = this.rows.get(symbol);
-    for (const trade of trades) if (row && trade.event_time_ms > row.newestMs) row.newestMs = trade.event_time_ms;
+    const newest = row.bars.newest();
+    if (newest) row.newestMs = Math.max(row.newestMs, Math.min(newest.end_ms, this.now()));
+    if (live && bars.some((bar) => !bar.final)) row.newestMs = this.now();
   }
 
   /** Once an animation frame. */
@@ -130,7 +129,6 @@ export class WatchList {
         row.seen.push(Number(newest.close));
         if (row.seen.length > kSparkBars) row.seen.shift();
       }
-      row.newestMs = Math.max(row.newestMs, newest.start_ms);
     }
     const moved = change(row.bars.oldest(), newest);
     setText(row.moved, percent(moved));
@@ -173,8 +171,8 @@ export class WatchList {
       element("td", { class: "name" }, pick, age),
       last,
       moved,
-      element("td", {}, spark),
-      element("td", {}, remove),
+      element("td", { class: "course" }, spark),
+      element("td", { class: "actions" }, remove),
     );
     node.dataset["symbol"] = info.symbol;
     node.addEventListener("click", () => this.onSelect(info.symbol));
