@@ -8,6 +8,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kReadTimeout{100};
 constexpr std::chrono::milliseconds kRetryDelay{1'000};
+/// A snapshot encodes every open bar; only the newest one is ever needed, by the next segment.
+constexpr std::chrono::milliseconds kSnapshotEvery{5'000};
 /// While nothing but ticks comes, a checkpoint this often is enough.
 constexpr int64_t kQuietCommitFactor = 10;
 
@@ -24,19 +26,26 @@ void declare(settings::Declarer& declarer, PipelineOptions& options) {
 }
 
 Pipeline::Pipeline(const PipelineOptions& options, const Clock& clock, log::Log& log,
-                   Publish publish)
-    : options_(options), clock_(clock), log_(log), publish_(std::move(publish)) {}
+                   metrics::Registry& metrics, Publish publish)
+    : options_(options),
+      clock_(clock),
+      log_(log),
+      publish_(std::move(publish)),
+      engine_events_(metrics) {}
 
 Result<std::unique_ptr<Pipeline>> Pipeline::start(const PipelineOptions& options,
                                                   const engine::Options& engine_options,
                                                   const Clock& clock, log::Log& log,
-                                                  store::Store& store, metrics::Registry&,
+                                                  store::Store& store, metrics::Registry& metrics,
                                                   Publish publish) {
-  std::unique_ptr<Pipeline> pipeline(new Pipeline(options, clock, log, std::move(publish)));
+  std::unique_ptr<Pipeline> pipeline(
+      new Pipeline(options, clock, log, metrics, std::move(publish)));
   auto writer = store.open_writer();
   if (!writer) return writer.error();
   pipeline->store_writer_ = std::move(writer).value();
-  TAPELINE_TRY(pipeline->restore(store, engine_options));
+  engine::Options with_events = engine_options;
+  with_events.events = &pipeline->engine_events_;
+  TAPELINE_TRY(pipeline->restore(store, with_events));
   pipeline->store_thread_ = std::thread([&p = *pipeline] { p.run_store(); });
   TAPELINE_TRY(pipeline->catch_up());
   engine::Engine& engine = *pipeline->engine_;
@@ -217,15 +226,22 @@ void Pipeline::commit_if_due(bool wanted_now) {
     return;
   }
   auto commit = std::make_unique<store::Commit>(engine_->prepare_commit());
-  auto snapshot = std::make_shared<const std::string>(engine_->snapshot_record());
-  committed_at_ = clock_.boot();
+  const BootTime now = clock_.boot();
+  std::shared_ptr<const std::string> snapshot;
+  if (!snapshot_at_ || now - *snapshot_at_ >= kSnapshotEvery) {
+    snapshot = std::make_shared<const std::string>(engine_->snapshot_record());
+    snapshot_at_ = now;
+  }
+  committed_at_ = now;
   committed_position_ = engine_->position();
   records_since_commit_ = 0;
   const std::lock_guard lock(mutex_);
   in_flight_ = std::move(commit);
   written_ = false;
-  snapshot_ = std::move(snapshot);
-  snapshot_position_ = committed_position_;
+  if (snapshot) {
+    snapshot_ = std::move(snapshot);
+    snapshot_position_ = committed_position_;
+  }
   changed_.notify_all();
 }
 

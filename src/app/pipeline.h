@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/settings.h"
 #include "base/units.h"
 #include "engine/engine.h"
+#include "engine/events.h"
 #include "log/log.h"
 #include "store/store.h"
 
@@ -82,7 +84,8 @@ class Pipeline {
   Status status() const;
 
  private:
-  Pipeline(const PipelineOptions& options, const Clock& clock, log::Log& log, Publish publish);
+  Pipeline(const PipelineOptions& options, const Clock& clock, log::Log& log,
+           metrics::Registry& metrics, Publish publish);
 
   Result<> restore(store::Store& store, const engine::Options& engine_options);
   /// The state of the newest snapshot in the log, or none; returns where to read from.
@@ -109,9 +112,11 @@ class Pipeline {
   std::unique_ptr<store::Writer> store_writer_;  // Used by the store thread.
 
   // Owned by the engine thread once it runs (by the starting thread before).
+  engine::Events engine_events_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<log::Reader> reader_;
   BootTime committed_at_{0};
+  std::optional<BootTime> snapshot_at_;
   Position committed_position_;
   int64_t records_since_commit_ = 0;
   bool collecting_ = false;

@@ -145,6 +145,9 @@ class Run {
     simulate::Options options = config_.simulate;
     options.port = 0;
     options.address = "127.0.0.1";
+    // Another market at each start, or a restart would show the same minutes again.
+    if (options.seed == simulate::Options().seed)
+      options.seed = static_cast<int64_t>(random_seed() >> 16);
     auto simulator = SimulatorThread::start(loop_.clock(), options);
     if (!simulator) return simulator.error();
     simulator_ = std::move(simulator).value();

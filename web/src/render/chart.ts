@@ -213,9 +213,10 @@ export class CandleChart {
     let before = Number.NEGATIVE_INFINITY;
     for (const bar of bars) {
       if (bar.vwap === null) continue;
-      const broken = gaps.some((gap) => gap.from_ms >= before - kIntervalMs[this.interval] && gap.to_ms <= bar.end_ms);
+      const behind = before + kIntervalMs[this.interval];
+      const broken = gaps.some((gap) => gap.from_ms < bar.start_ms && gap.to_ms > behind);
       const point = { time: seconds(bar.start_ms), value: Number(bar.vwap) };
-      line.push(broken && line.length > 0 && bar.start_ms - before > kIntervalMs[this.interval] ? { ...point, color: "transparent" } : point);
+      line.push(broken && bar.start_ms > behind ? { ...point, color: "transparent" } : point);
       before = bar.start_ms;
     }
     return line;

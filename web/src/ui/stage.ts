@@ -170,7 +170,7 @@ export class Stage {
       return;
     }
     const entries: [string, string][] = [
-      ["", `${day(bar.start_ms, this.zone)} ${clock(bar.start_ms, this.zone, false)}`],
+      ["", this.start(bar)],
       ["O", grouped(bar.open, this.digits)],
       ["H", grouped(bar.high, this.digits)],
       ["L", grouped(bar.low, this.digits)],
@@ -235,6 +235,12 @@ export class Stage {
     const today = this.gaps.filter((gap) => gap.to_ms > since);
     const total = today.reduce((sum, gap) => sum + gap.to_ms - Math.max(gap.from_ms, since), 0);
     setText(byId("strip-gaps"), today.length === 0 ? "no gaps in 24 h" : `gaps in 24 h: ${today.length} (${duration(total)})`);
+  }
+
+  /** The day where bars are long, else the time. */
+  private start(bar: Bar): string {
+    const time = clock(bar.start_ms, this.zone, false);
+    return kIntervalMs[this.interval] >= kIntervalMs["1h"] ? `${day(bar.start_ms, this.zone)} ${time}` : time;
   }
 
   private bar(): Bar | undefined {
