@@ -42,11 +42,16 @@ struct Closed {
 /// the last one, exactly once per `connect`, also after `close` (unless the object is destroyed).
 class WebSocketClient {
  public:
+  static constexpr size_t kOversizedKept = 64 << 10;
+
   struct Handlers {
     std::function<void(const Headers& handshake)> opened;
     std::function<void(std::string_view text)> message;  ///< Text or binary; until return only.
     std::function<void(const Closed&)> closed;
     std::function<void()> activity;  ///< Any frame came, control frames included. May be empty.
+    /// A message larger than the limit: its first kOversizedKept bytes; the rest is read over and
+    /// the connection lives on. Empty: such a message breaks the connection.
+    std::function<void(std::string_view beginning)> oversized = {};
   };
   struct Options {
     size_t message_bytes_max = 4 << 20;

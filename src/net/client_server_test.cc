@@ -265,6 +265,28 @@ TEST_F(ClientServerTest, AMessageBeyondTheLimitBreaksTheConnection) {
                                   " sent a message larger than 1000 bytes");
 }
 
+TEST_F(ClientServerTest, AMessageBeyondTheLimitIsReadOverWhenAsked) {
+  client_options_.message_bytes_max = 100'000;
+  start();
+  std::vector<std::string> beginnings;
+  client_->connect(url("ws", "/"), client_options_,
+                   {.opened = {},
+                    .message = [this](std::string_view text) { received_.emplace_back(text); },
+                    .closed = [](const Closed&) { FAIL(); },
+                    .activity = {},
+                    .oversized = [&](std::string_view text) { beginnings.emplace_back(text); }});
+  run_until([&] { return session_ != nullptr; });
+  session_->send(shared("before"));
+  session_->send(shared(std::string(100'000, 'f')));
+  session_->send(shared(std::string(100'001, 'o')));
+  session_->send(shared(std::string(5'000'000, 'p')));
+  session_->send(shared("after"));
+  run_until([&] { return received_.size() == 3; });
+  EXPECT_EQ(received_[1].size(), 100'000U);
+  EXPECT_EQ(received_[2], "after");
+  EXPECT_EQ(beginnings, (std::vector{std::string(65'536, 'o'), std::string(65'536, 'p')}));
+}
+
 TEST_F(ClientServerTest, BytesThatAreNotUtf8PassInBinaryOnly) {
   start();
   connect();

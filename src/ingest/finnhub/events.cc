@@ -82,6 +82,13 @@ void Events::symbol_refused(std::string_view symbol, std::string_view words,
                 words, std::chrono::duration_cast<std::chrono::minutes>(retry).count());
 }
 
+void Events::oversized(size_t bytes_max) {
+  diag::warning("feed_oversized_frame",
+                "a message of more than {} bytes was put aside; raise feed.message_bytes_max if "
+                "such ones are meant",
+                bytes_max);
+}
+
 void Events::error_frame(std::string_view words) {
   errors_other_.add();
   diag::warning("feed_error_frame", "the feed says '{}'", words);

@@ -22,6 +22,7 @@ class Events {
   void cap_learned(size_t cap, std::string_view symbol);
   void symbol_refused(std::string_view symbol, std::string_view words,
                       std::chrono::milliseconds retry);
+  void oversized(size_t bytes_max);
   void error_frame(std::string_view words);
   void symbol_stale(std::string_view symbol, std::chrono::milliseconds bound);
   void symbol_fresh(std::string_view symbol);

@@ -221,7 +221,11 @@ void FeedClient::connect() {
                         [this, current](const net::Closed& closed_info) {
                           if (current()) closed(closed_info);
                         },
-                    .activity = {}});
+                    .activity = {},
+                    .oversized =
+                        [this, current](std::string_view beginning) {
+                          if (current()) oversized(beginning);
+                        }});
 }
 
 void FeedClient::opened(const net::Headers& handshake) {
@@ -291,6 +295,15 @@ void FeedClient::message(std::string_view text) {
   flush_soon();
 }
 
+void FeedClient::oversized(std::string_view beginning) {
+  const WallTime now = loop_.clock().wall();
+  last_frame_boot_ = loop_.clock().boot();
+  last_frame_ = now;
+  stage_.oversized_frame(beginning, now);
+  events_.oversized(static_cast<size_t>(options_.message_bytes_max));
+  flush_soon();
+}
+
 void FeedClient::note_trades(const FrameOutcome& outcome) {
   if (outcome.trades.empty()) return;
   if (open_gap_ && clock_ == SourceClock::feed) {
@@ -334,8 +347,6 @@ void FeedClient::error_frame(const std::string& text) {
 void FeedClient::closed(const net::Closed& closed) {
   if (closed.kind == net::Closed::Kind::by_peer && closed.message == kEndOfRecording)
     return end_recording();
-  if (closed.close_code == 1009 && stage_.epoch_open())
-    stage_.oversized_frame({}, loop_.clock().wall());
   end_connection(describe(closed));
 }
 

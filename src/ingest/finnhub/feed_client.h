@@ -137,6 +137,7 @@ class FeedClient {
   bool right_feed(const net::Headers& handshake);
   void open_epoch(const net::Headers& handshake);
   void message(std::string_view text);
+  void oversized(std::string_view beginning);
   void note_trades(const FrameOutcome& outcome);
   void error_frame(const std::string& text);
   void closed(const net::Closed& closed);

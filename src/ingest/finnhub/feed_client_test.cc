@@ -560,12 +560,16 @@ TEST_F(FeedClientTest, AFullDiskPausesAndAConnectionLostMeanwhileIsOverload) {
   EXPECT_THAT(records[2], testing::EndsWith(" overload"));
 }
 
-TEST_F(FeedClientTest, AnOversizedMessageIsCountedInsideAGap) {
+TEST_F(FeedClientTest, AnOversizedMessageIsPutAsideAndNothingElse) {
   start_live();
-  end({.kind = net::Closed::Kind::broken, .close_code = 1009, .message = "too large"});
+  EXPECT_EQ(socket().options.message_bytes_max, size_t{4} << 20);
+  socket().handlers.oversized("the beginning");
+  trade("AAPL", now_ms());
   EXPECT_EQ(letters_.count, 1);
   EXPECT_EQ(letters_.last, model::RejectReason::oversized_frame);
-  EXPECT_THAT(new_records(), Contains(HasSubstr("gap ")));
+  EXPECT_THAT(new_records(), ElementsAre("trade AAPL 1/1"));
+  EXPECT_THAT(lines_, Contains("feed_oversized_frame: a message of more than 4194304 bytes was put "
+                               "aside; raise feed.message_bytes_max if such ones are meant"));
 }
 
 TEST_F(FeedClientTest, AProcessThatDiedLeftAnOpenEpoch) {

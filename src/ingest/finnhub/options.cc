@@ -19,7 +19,7 @@ void declare_address(settings::Declarer& declarer, Options& options) {
   declarer.integer("rest_timeout_ms", options.rest_timeout_ms, 100, 600'000, "ms",
                    "A REST call may take this long.");
   declarer.integer("message_bytes_max", options.message_bytes_max, 1 << 10, 256 << 20, "bytes",
-                   "A larger message ends the connection.");
+                   "A larger message is put aside.");
 }
 
 void declare_symbols(settings::Declarer& declarer, Options& options) {

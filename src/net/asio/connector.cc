@@ -114,7 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
       for (const auto& [name, value] : options_.headers) request.set(name, value);
     }));
     ws_->control_callback([this](websocket::frame_type, auto) { note_activity(); });
-    ws_->read_message_max(options_.message_bytes_max);
+    ws_->read_message_max(0);  // Larger ones are read over here, which Beast cannot.
     ws_->auto_fragment(false);
     ws_->async_handshake(refusal_, authority(url_), url_.target,
                          [self = shared_from_this()](error_code error) { self->upgraded(error); });
@@ -146,21 +146,50 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void read_next() {
     reading_ = true;
-    ws_->async_read(buffer_, [self = shared_from_this()](error_code error, size_t) {
+    ws_->async_read_some(buffer_, 0, [self = shared_from_this()](error_code error, size_t) {
       self->reading_ = false;
       self->received(error);
     });
   }
 
+  /// A piece of a message came, mostly all of it.
   void received(error_code error) {
     if (finished_) return;
     if (error) return finish(describe_end(error));
-    note_activity();
-    const auto data = buffer_.cdata();
-    if (handlers_.message && !finished_)
-      handlers_.message({static_cast<const char*>(data.data()), data.size()});
-    buffer_.consume(buffer_.size());
+    const bool whole = ws_->is_message_done();
+    if (skipping_) {
+      buffer_.clear();
+      skipping_ = !whole;
+    } else if (buffer_.size() > options_.message_bytes_max) {
+      skipping_ = !whole;
+      too_large();
+    } else if (whole) {
+      deliver();
+    }
     if (!finished_ && !paused_ && !reading_) read_next();
+  }
+
+  void deliver() {
+    note_activity();
+    if (handlers_.message && !finished_) handlers_.message(buffered());
+    buffer_.clear();
+  }
+
+  void too_large() {
+    note_activity();
+    if (finished_) return;
+    if (!handlers_.oversized)
+      return finish({.kind = Closed::Kind::broken,
+                     .close_code = websocket::close_code::too_big,
+                     .message = fmt::format("{} sent a message larger than {} bytes",
+                                            authority(url_), options_.message_bytes_max)});
+    handlers_.oversized(buffered().substr(0, WebSocketClient::kOversizedKept));
+    buffer_.clear();
+  }
+
+  std::string_view buffered() const {
+    const auto data = buffer_.cdata();
+    return {static_cast<const char*>(data.data()), data.size()};
   }
 
   void note_activity() {
@@ -179,11 +208,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
       return {.kind = Closed::Kind::by_peer,
               .message =
                   fmt::format("{} ended the connection without a closing frame", authority(url_))};
-    if (error == websocket::error::message_too_big)
-      return {.kind = Closed::Kind::broken,
-              .close_code = websocket::close_code::too_big,
-              .message = fmt::format("{} sent a message larger than {} bytes", authority(url_),
-                                     options_.message_bytes_max)};
     if (error == websocket::error::bad_frame_payload)
       return {.kind = Closed::Kind::broken,
               .close_code = websocket::close_code::bad_payload,
@@ -250,6 +274,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool open_ = false;
   bool paused_ = false;
   bool reading_ = false;
+  bool skipping_ = false;  ///< The rest of a message that is too large.
   bool closing_ = false;
   bool finished_ = false;
 };
