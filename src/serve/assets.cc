@@ -11,7 +11,8 @@ namespace {
 /// Everything the page needs comes from this server. The chart library puts a style element of its
 /// own into the page, hence 'unsafe-inline' for styles.
 constexpr const char* kPolicy =
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; "
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; "
     "frame-ancestors 'none'";
 
 const PageFile* find(std::string_view path) {

@@ -186,7 +186,7 @@ char* write_number(char* out, int64_t value, int decimals) {
       first[1] = '.';
     }
     out = append(out, "e-");
-    const auto exponent = static_cast<uint64_t>(decimals - digits + 1);
+    const auto exponent = static_cast<uint64_t>(decimals) - static_cast<uint64_t>(digits) + 1;
     return write_padded(out, exponent, digit_count(exponent));
   }
   out = write_padded(out, whole, digit_count(whole));

@@ -1,12 +1,12 @@
 #include "net/asio/loop.h"
 
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cstring>
+#include <ctime>
 
 #include "base/check.h"
 

@@ -337,9 +337,12 @@ class EmbeddedReader final : public Reader {
       if (!more) return more.error();
       if (!more.value()) return {};
       auto row = read_bar(statement, database_->path());
-      if (!row || !take(std::move(row).value())) {
+      if (!row) {
         statement.reset();
-        if (!row) return row.error();
+        return row.error();
+      }
+      if (!take(std::move(row).value())) {
+        statement.reset();
         return {};
       }
     }
