@@ -84,8 +84,8 @@ def test_a_fixed_seed_gives_a_fixed_ledger(make_tapeline, tmp_path):
         live.stop()
         simulator.terminate()
         simulator.wait(30)
-        lines = [json.loads(line)["bytes"] for line in ledger.read_text("utf-8").splitlines()]
-        return [line for line in lines if '"data"' in line]
+        lines = [json.loads(line) for line in ledger.read_text("utf-8").splitlines()]
+        return [line["bytes"] for line in lines if '"data"' in line.get("bytes", "")]
 
     def without_times(lines):
         shapes = []
