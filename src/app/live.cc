@@ -66,11 +66,13 @@ void FeedOrigin::start() {
   ingest::finnhub::FeedClient::Previous previous;
   if (const auto* state = session_.source(source_)) {
     epoch_ = state->epoch;
-    previous = {.known = true,
-                .open = state->open,
-                .epoch = state->epoch,
-                .last_frame = state->last_frame,
-                .clock = ingest::SourceClock::wall};
+    previous = {
+        .known = true,
+        .open = state->open,
+        .epoch = state->epoch,
+        .last_frame = state->last_frame,
+        // A recording served by a simulator keeps its own time.
+        .clock = source_ == "recording" ? ingest::SourceClock::feed : ingest::SourceClock::wall};
   }
   add_remembered_symbols();
   client_.start(previous);
