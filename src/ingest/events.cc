@@ -3,6 +3,59 @@
 #include "base/diag.h"
 
 namespace tapeline::ingest::events {
+namespace {
+
+constexpr std::chrono::seconds kTellEvery{60};
+constexpr size_t kExcerptBytesMax = 160;
+
+/// The beginning of what somebody sent, fit for a line: secrets masked before it is cut, and what
+/// is not printable ASCII escaped.
+std::string excerpt(std::string_view bytes) {
+  // Far more is masked than is shown, so that no part of a secret that was cut can be seen.
+  const std::string masked = diag::redacted(bytes.substr(0, 4'096));
+  std::string text;
+  for (const char c : masked.substr(0, kExcerptBytesMax)) {
+    if (c >= ' ' && c <= '~')
+      text += c;
+    else
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+  }
+  return masked.size() > kExcerptBytesMax ? text + " ..." : text;
+}
+
+}  // namespace
+
+void RejectNotes::note(model::RejectReason reason, std::string_view source,
+                       std::string_view bytes) {
+  Note& note = notes_[static_cast<size_t>(reason)];
+  if (note.told_at) {
+    ++note.untold;
+    waiting_ = true;
+    return;
+  }
+  note.told_at = clock_.boot();
+  diag::warning("rejected",
+                "{}: put aside from {}, its bytes are among the dead letters. {} It begins: {}",
+                model::to_string(reason), source, model::sentence(reason), excerpt(bytes));
+}
+
+void RejectNotes::tell() {
+  if (!waiting_) return;
+  const BootTime now = clock_.boot();
+  waiting_ = false;
+  for (size_t i = 0; i < notes_.size(); ++i) {
+    Note& note = notes_[i];
+    if (note.untold == 0) continue;
+    if (now - *note.told_at < kTellEvery) {
+      waiting_ = true;
+      continue;
+    }
+    const auto reason = static_cast<model::RejectReason>(i);
+    diag::warning("rejected", "{}: {} more put aside. {}", model::to_string(reason), note.untold,
+                  model::sentence(reason));
+    note = {.told_at = now, .untold = 0};
+  }
+}
 
 void log_failed(std::string_view why) {
   diag::error("log_failed", "{}; intake pauses and goes on by itself when the log can be written",

@@ -293,6 +293,7 @@ class Stage::Impl {
         clock_(clock),
         options_(options),
         metrics_(registry),
+        rejects_(clock),
         outbox_(log, clock, options_),
         memory_(std::chrono::microseconds(options.dedupe_window).count(),
                 options.dedupe_frames_max) {}
@@ -401,6 +402,7 @@ class Stage::Impl {
     accounts_.records_appended = outbox_.records_handed();
     accounts_.records_held = outbox_.records_held();
     metrics_.update(accounts_);
+    rejects_.tell();
     return outcome;
   }
 
@@ -519,6 +521,7 @@ class Stage::Impl {
                  model::IngestTime ingest_time) {
     // A resumed recording has put these aside before.
     if (sequence_ < epoch_.resume_after) return;
+    rejects_.note(reason, epoch_.source, bytes);
     dead_letters_.put({.reason = reason,
                        .source = epoch_.source,
                        .epoch = epoch_.epoch,
@@ -550,6 +553,7 @@ class Stage::Impl {
   const Clock& clock_;
   const StageOptions options_;
   events::StageMetrics metrics_;
+  events::RejectNotes rejects_;
   Outbox outbox_;
   FrameMemory memory_;
   codec::FinnhubParser parser_;

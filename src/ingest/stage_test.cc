@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/diag.h"
 #include "base/metrics.h"
 #include "codec/entry.h"
 #include "log/memory/memory_log.h"
@@ -230,6 +231,29 @@ TEST_F(StageTest, TicksTellTheFeedsTimeAndLag) {
               ElementsAre(fmt::format("finnhub {} 100", kNowMs),
                           fmt::format("finnhub {} none", kNowMs), "recording:x 1699999000123 none"))
       << "a feed clock that never moved ticks not at all";
+}
+
+TEST_F(StageTest, TellsTheFirstOfEachReasonAndThenTheirNumberOnceAMinute) {
+  std::vector<std::string> lines;
+  diag::set_sink([&lines](diag::Level, std::string_view line) { lines.emplace_back(line); });
+  diag::redact("open-sesame");
+  make();
+  open();
+  for (int i = 0; i < 100; ++i) frame(trades({kBad}));
+  frame("x\xff open-sesame " + std::string(500, 'y'));
+  stage->flush().value();
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_THAT(lines[0], HasSubstr("bad_price: put aside from finnhub, its bytes are among the dead "
+                                  "letters. The price is not a positive number."));
+  EXPECT_THAT(lines[1], HasSubstr("not_utf8"));
+  EXPECT_THAT(lines[1], HasSubstr("xff ***"));
+  EXPECT_LT(lines[1].size(), 600U);
+  clock.advance(std::chrono::seconds(61));
+  stage->flush().value();
+  stage->flush().value();
+  diag::set_sink({});
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_THAT(lines[2], HasSubstr("bad_price: 99 more put aside."));
 }
 
 TEST_F(StageTest, AFailedLogPausesIntakeAndLosesNothingOnceItRecovers) {

@@ -27,7 +27,8 @@ constexpr Names<kReasonCount> kSentences = {
     "The price has more digits than this program or an IEEE 754 double carries.",
     "The volume has more digits than this program or an IEEE 754 double carries.",
     "The event time is not a whole number of milliseconds since 1970.",
-    "The event time is further ahead of the clock than ingest.future_max_ms allows.",
+    "The event time is further ahead of the clock than ingest.future_ms_max allows; check the "
+    "clock of this machine.",
     "The row does not have the columns of the header.",
     "The frame repeats an earlier one of its connection byte for byte, and ingest.dedupe is "
     "collapse.",

@@ -62,6 +62,17 @@ def test_law_5_a_trade_of_last_week_revises_its_stored_bar(feed, live):
     assert (float(revised["high"]), float(revised["volume"])) == (200, 8)
 
 
+def test_law_5_what_is_put_aside_is_told_once_with_what_to_do(feed, live):
+    """A machine whose clock is an hour late refuses the present; it says so, and not a line per trade."""
+    for _ in range(50):
+        feed.send(frame(trade(t=now_ms() + 3_600_000)))
+    feed.send("hello")
+    live.wait_for_counter(harness.REJECTED, 51)
+    live.process.wait_for("malformed_json: put aside from finnhub", where="stderr")
+    told = [line for line in live.process.stderr.splitlines() if "time_in_future" in line]
+    assert len(told) == 1 and "check the clock of this machine" in told[0], told
+
+
 def test_law_6_silence_closes_windows_for_each_symbol(feed, live):
     """No trade follows, neither of these symbols nor of others; only the clock says that the second is over."""
     feed.send(frame(trade(), trade(s="MSFT")))
