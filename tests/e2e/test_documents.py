@@ -28,7 +28,7 @@ def matches(expected, actual):
 
 def people_see(text):
     """Without the program's report about itself, which is JSON when no terminal reads it."""
-    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith("{\"time\""))
+    return "".join(line for line in text.splitlines(keepends=True) if not line.startswith('{"time"'))
 
 
 def test_the_examples_of_the_command_line_give_what_is_printed(tapeline, small):
@@ -95,7 +95,9 @@ def test_an_interrupted_replay_ends_with_3_and_goes_on(tapeline, big, oracle_of,
 
 
 def test_the_predecessors_names_are_documented():
-    names = re.findall(r'\{"(FINNHUB_\w+)", "([\w.]+)"\}', (harness.ROOT / "src/app/configuration.cc").read_text("utf-8"))
+    names = re.findall(
+        r'\{"(FINNHUB_\w+)", "([\w.]+)"\}', (harness.ROOT / "src/app/configuration.cc").read_text("utf-8")
+    )
     document = (DOCS / "migrating.md").read_text("utf-8")
     assert len(names) == 3
     for name, key in names:

@@ -54,7 +54,9 @@ def test_law_5_a_trade_of_last_week_revises_its_stored_bar(feed, live):
     first = harness.wait_until(lambda: finished(live, "AAPL"), "a final bar", 30)[0]
     feed.send(frame(trade(t=week_ago, p=200, v=5)))
     revised = harness.wait_until(
-        lambda: [bar for bar in bars(live, "AAPL") if bar["start"] == first["start"] and bar["revision"] > first["revision"]],
+        lambda: [
+            bar for bar in bars(live, "AAPL") if bar["start"] == first["start"] and bar["revision"] > first["revision"]
+        ],
         "the revision",
         30,
     )[0]
@@ -106,7 +108,16 @@ def test_law_11_no_answer_file_or_line_shows_the_token(feed, make_tapeline):
     feed.refuse(401, 429, 200)
     live = tapeline.run_live(feed.url, ["AAPL"])
     live.process.wait_for("401", where="stderr")
-    paths = ("/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/config", "/api/v1/symbols", "/api/v1/gaps", "/nowhere")
+    paths = (
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/api/v1/status",
+        "/api/v1/config",
+        "/api/v1/symbols",
+        "/api/v1/gaps",
+        "/nowhere",
+    )
     texts = [live.get(path)[1] for path in paths]
     assert '"***"' in texts[4], "the settings are shown, the token masked"
     feed.wait_for_subscriptions(["AAPL"])

@@ -19,17 +19,30 @@ def odd_number(rng):
     """Mostly a JSON number: many digits, ties, float noise, exponents, leading zeros, missing parts."""
     sign = rng.choice(["", "", "", "", "-"])
     whole = rng.choice(["0", str(rng.randrange(1, 10 ** rng.randrange(1, 20))), digits(rng, rng.randrange(4))])
-    fraction = rng.choice([
-        "",
-        "." + digits(rng, rng.randrange(9)),
-        "." + digits(rng, rng.randrange(1, 25)),
-        "." + "0" * rng.randrange(12) + digits(rng, 2),
-        "." + digits(rng, 10) + "5" + "0" * rng.randrange(3),
-        "." + digits(rng, 8) + "5",
-        "." + digits(rng, 3) + "9" * 14,
-    ])
-    exponent = rng.choice(["", "", "", "", f"e{rng.randrange(-25, 25)}", f"E+{rng.randrange(9)}",
-                           f"e-0{rng.randrange(9)}", "e", "e123456"])
+    fraction = rng.choice(
+        [
+            "",
+            "." + digits(rng, rng.randrange(9)),
+            "." + digits(rng, rng.randrange(1, 25)),
+            "." + "0" * rng.randrange(12) + digits(rng, 2),
+            "." + digits(rng, 10) + "5" + "0" * rng.randrange(3),
+            "." + digits(rng, 8) + "5",
+            "." + digits(rng, 3) + "9" * 14,
+        ]
+    )
+    exponent = rng.choice(
+        [
+            "",
+            "",
+            "",
+            "",
+            f"e{rng.randrange(-25, 25)}",
+            f"E+{rng.randrange(9)}",
+            f"e-0{rng.randrange(9)}",
+            "e",
+            "e123456",
+        ]
+    )
     return sign + whole + fraction + exponent
 
 
@@ -82,7 +95,7 @@ def odd_frame(rng):
     frame = "{" + ",".join(members) + "}"
     if rng.random() < 0.05:
         place = rng.randrange(1, len(frame))
-        frame = frame[:place] + rng.choice('{}[],:"0 \\') + frame[place + rng.randrange(2):]
+        frame = frame[:place] + rng.choice('{}[],:"0 \\') + frame[place + rng.randrange(2) :]
     return frame
 
 

@@ -6,6 +6,7 @@ import feeds
 import harness
 import pytest
 import recordings
+import segments
 
 
 def simulate(tapeline, folder, *arguments):
@@ -32,10 +33,10 @@ def rows_in(file):
         return sum(1 for _ in lines) - 1
 
 
-def play(make_tapeline, tmp_path, file, symbols, *more):
-    """Plays the whole file at full speed; returns the receiving instance and the ledger."""
-    simulator, url, ledger = simulate(make_tapeline("simulator"), tmp_path, "--recording", file, "--rate", "max", *more)
-    tapeline = make_tapeline("receiver")
+def play(make_tapeline, tmp_path, file, symbols, *more, settings=None, pace=("--rate", "max")):
+    """Plays the whole file, at full speed by default; returns the receiving instance, ended, and the ledger."""
+    simulator, url, ledger = simulate(make_tapeline("simulator"), tmp_path, "--recording", file, *pace, *more)
+    tapeline = make_tapeline("receiver", **(settings or {}))
     live = tapeline.run_live(url, symbols, "--exit-at-end")
     done = live.process.wait(500)
     assert done.code == 0, str(done)
@@ -69,6 +70,72 @@ def test_captured_frames_through_the_socket(recording, make_tapeline, tmp_path, 
     symbols = sorted({element["s"] for element in elements})
     tapeline, ledger = play(make_tapeline, tmp_path, recording, symbols)
     assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+
+
+# After each of these every frame of the ledger has arrived: nothing is cut without a closing handshake.
+MISBEHAVIOURS = [
+    "duplicate=0.05",
+    "duplicate=0.02,copies=10",
+    "disorder=0.1",
+    "malformed=0.1",
+    "unknown_type=0.1,error=0.05",
+    "ping=5ms",
+    "burst=50ms/100ms",
+    "silence=50ms/200ms",
+    "pause=50ms/200ms",
+    "unauthorized=x1",
+    "too_many_requests=x2",
+    "not_upgraded=x2",
+    "half_open=x1",
+    "duplicate=0.03,disorder=0.05,malformed=0.05,unknown_type=0.03,error=0.02,ping=20ms,not_upgraded=x1",
+]
+
+
+@pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS)
+def test_a_misbehaving_feed_gives_the_bars_of_what_it_sent(
+    misbehaviour, small, make_tapeline, tmp_path, oracle_of, assert_same_bars
+):
+    symbols = feeds.symbols_of(feeds.rows_of(small))
+    options = ["--misbehave", misbehaviour, "--seed", "3"]
+    tapeline, ledger = play(make_tapeline, tmp_path, small, symbols, *options, settings=harness.QUICK_WATCHDOG)
+    assert elements_of(ledger)[1] >= 4_000
+    assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+
+
+# Connections end every few hundred frames; at this speed there is something left to send after each.
+SLOWER = ("--speed", "300")
+
+
+def test_disconnected_again_and_again(small, make_tapeline, tmp_path, oracle_of, assert_same_bars):
+    """As on any feed, what is not subscribed yet is not sent; what was sent has arrived."""
+    symbols = feeds.symbols_of(feeds.rows_of(small))
+    options = ["--misbehave", "duplicate=0.05,disorder=0.05,malformed=0.05,disconnect=200f", "--seed", "3"]
+    tapeline, ledger = play(
+        make_tapeline, tmp_path, small, symbols, *options, settings=harness.QUICK_RETRY, pace=SLOWER
+    )
+    assert elements_of(ledger)[1] >= 2_000
+    assert_same_bars(oracle_of(ledger, ledger=True), tapeline.export_bars())
+    assert_every_interruption_is_a_gap(tapeline)
+
+
+def test_what_an_aborted_connection_loses_lies_in_a_gap(small, make_tapeline, tmp_path):
+    symbols = feeds.symbols_of(feeds.rows_of(small))
+    options = ["--misbehave", "abort=200f", "--seed", "3"]
+    tapeline, ledger = play(
+        make_tapeline, tmp_path, small, symbols, *options, settings=harness.QUICK_RETRY, pace=SLOWER
+    )
+    assert tapeline.logged_trades() <= elements_of(ledger)[1]
+    assert_every_interruption_is_a_gap(tapeline)
+
+
+def assert_every_interruption_is_a_gap(tapeline):
+    entries = segments.read_all(tapeline.segments())
+    logged = segments.trades_of(entries)
+    assert len({segments.identity(trade) for trade in logged}) == len(logged)
+    epochs = {trade["epoch"] for trade in logged}
+    gaps = [control for control in segments.controls_of(entries) if control["kind"] == "gap"]
+    assert len(epochs) > 3
+    assert sum("disconnect" in control["detail"] for control in gaps) >= len(epochs) - 1
 
 
 def test_a_fixed_seed_gives_a_fixed_ledger(make_tapeline, tmp_path):
