@@ -306,14 +306,23 @@ void FeedClient::oversized(std::string_view beginning) {
 
 void FeedClient::note_trades(const FrameOutcome& outcome) {
   if (outcome.trades.empty()) return;
-  if (open_gap_ && clock_ == SourceClock::feed) {
-    const auto first = std::ranges::min_element(outcome.trades, {}, &codec::TradeView::event_time);
-    settle_gap(model::IngestTime(first->event_time.time_since_epoch()));
-    open_gap_.reset();
-  }
+  if (open_gap_ && clock_ == SourceClock::feed) end_gap_by(outcome.trades);
   const WallTime now = *last_frame_;
   for (const codec::TradeView& trade : outcome.trades)
     if (staleness_.traded(trade.symbol, now)) subscriptions_.traded(trade.symbol);
+}
+
+/// By a feed's own clock a gap ends with the first trade beyond its beginning; an older one is late
+/// and says nothing about it.
+void FeedClient::end_gap_by(std::span<const codec::TradeView> trades) {
+  std::optional<model::IngestTime> end;
+  for (const codec::TradeView& trade : trades) {
+    const model::IngestTime time(trade.event_time.time_since_epoch());
+    if (time > open_gap_->from && (!end || time < *end)) end = time;
+  }
+  if (!end) return;
+  settle_gap(*end);
+  open_gap_.reset();
 }
 
 void FeedClient::error_frame(const std::string& text) {
@@ -419,6 +428,8 @@ void FeedClient::settle_gap(model::IngestTime until) {
 void FeedClient::end_recording() {
   ++generation_;
   socket_.reset();
+  // Nothing newer came after it.
+  if (open_gap_ && clock_ == SourceClock::feed) settle_gap(open_gap_->from + latency_bound_);
   stage_.close_epoch(to_string(ControlKind::recording_ended));
   model::Control control;
   control.kind = ControlKind::recording_ended;

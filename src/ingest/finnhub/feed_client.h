@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -148,6 +149,7 @@ class FeedClient {
 
   void begin_gap(model::GapCause cause);
   void settle_gap_so_far();
+  void end_gap_by(std::span<const codec::TradeView> trades);
   void settle_gap(model::IngestTime until);
 
   void subscribe_next();

@@ -507,6 +507,37 @@ TEST_F(RecordingFeedTest, AGapIsInTheFeedsOwnTime) {
                                          "gap -100000002..-99999995 disconnect"));
 }
 
+TEST_F(RecordingFeedTest, LateTradesDoNotEndAGap) {
+  make("recording");
+  start_live(handshake_);
+  trade("AAPL", 1'600'000'000'000);
+  lose();
+  loop_.advance(seconds(5));
+  open(handshake_);
+  loop_.advance(milliseconds(500));
+  (void)new_records();
+  trade("AAPL", 1'599'999'990'000);
+  EXPECT_THAT(new_records(), ElementsAre("trade AAPL 2/1"));
+  trade("AAPL", 1'600'000'005'000);
+  EXPECT_THAT(new_records(), ElementsAre("trade AAPL 2/2", "gap -100000002..-99999995 disconnect"));
+}
+
+TEST_F(RecordingFeedTest, AGapThatNothingNewerEndsIsWrittenAtTheEnd) {
+  make("recording");
+  start_live(handshake_);
+  trade("AAPL", 1'600'000'000'000);
+  lose();
+  loop_.advance(seconds(5));
+  open(handshake_);
+  loop_.advance(milliseconds(500));
+  (void)new_records();
+  end({.kind = net::Closed::Kind::by_peer,
+       .close_code = 1000,
+       .message = "tapeline: end of recording"});
+  EXPECT_THAT(new_records(), ElementsAre("gap -100000002..-100000000 disconnect",
+                                         "epoch_closed 2 recording_ended", "recording_ended 2"));
+}
+
 TEST_F(RecordingFeedTest, ItsEndIsARecordAndStops) {
   make("recording");
   start_live(handshake_);
