@@ -151,10 +151,10 @@ int main(int argc, char** argv) {
   auto* run_command =
       app.add_subcommand("run", "Do everything in one process: feed, log, bars, dashboard and API");
   common.add_to(*run_command);
-  run_command
-      ->add_option("--replay", run_arguments.recordings,
-                   "Play these recordings instead of connecting to a feed")
-      ->type_name("FILE");
+  auto* replay_option = run_command
+                            ->add_option("--replay", run_arguments.recordings,
+                                         "Play these recordings instead of connecting to a feed")
+                            ->type_name("FILE");
   run_command
       ->add_option("--speed", run_arguments.speed,
                    "Play at this multiple of the recording's own pace, or max")
@@ -164,7 +164,8 @@ int main(int argc, char** argv) {
   run_command
       ->add_option("--url", url,
                    "Connect to this server, which speaks Finnhub's protocol, instead of Finnhub")
-      ->type_name("URL");
+      ->type_name("URL")
+      ->excludes(replay_option);
   run_command->add_option("--port", port,
                           "Serve dashboard and API on this port; 0 takes any free one");
   run_command->add_flag("--exit-at-end", run_arguments.exit_at_end,
@@ -219,8 +220,8 @@ int main(int argc, char** argv) {
     command->add_option("symbol", query.symbol,
                         "Show this symbol only, such as AAPL or BINANCE:BTCUSDT");
     add_query_options(*command, query, with_intervals);
-    command->add_option("--limit", query.limit,
-                        "Show the newest so many (default 50; 0 shows all)");
+    command->add_option("--limit", query.limit, "Show the newest so many (default 50; 0 shows all)")
+        ->check(CLI::NonNegativeNumber);
     command->callback([&, body, format] {
       if (query.format.empty()) query.format = format;
       code = with_config(common, {}, [&](Config& config) { return body(config, query); });

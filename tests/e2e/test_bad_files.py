@@ -230,6 +230,33 @@ def test_a_lost_store_is_rebuilt_from_the_log(tapeline, small, oracle_of, assert
     assert len(segments.trades_of(segments.read_all(tapeline.segments()))) == len(feeds.rows_of(small))
 
 
+# Arguments.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["run", "--replay", "none.csv"], 1, ["none.csv", "no such file"]),
+        (["replay", "none.csv"], 1, ["none.csv", "no such file"]),
+        (["run", "--replay", "none.csv", "--url", "ws://127.0.0.1:1"], 2, ["--url", "--replay"]),
+        (["replay", "none.csv", "--speed", "0"], 2, ["--speed 0", "positive number", "max"]),
+        (["simulate", "--recording", "none.csv"], 1, ["none.csv", "no such file"]),
+        (["simulate", "--misbehave", "duplicat=1"], 2, ["duplicat", "duplicate"]),
+        (["simulate", "--rate", "-5"], 2, ["simulate.rate", "-5"]),
+        (["bars", "--intervals", "7m"], 2, ["7m", "5m"]),
+        (["bars", "--from", "soon"], 2, ["soon", "RFC 3339"]),
+        (["bars", "--limit", "-4"], 2, ["--limit", "-4"]),
+        (["export", "bars", "--columns", "hight"], 2, ["hight", "high"]),
+        (["run", "--set", "serve.address=0.0.0.0"], None, ["serve.token", "127.0.0.1"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_wrong_arguments_are_explained_and_nothing_is_made(arguments, code, says, tapeline):
+    refused(tapeline, *arguments, "--data-dir", tapeline.data, says=says, code=code)
+    if "serve.address=0.0.0.0" not in arguments:
+        assert not tapeline.data.exists()
+
+
 # Ports and settings.
 
 

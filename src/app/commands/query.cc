@@ -136,6 +136,13 @@ Result<> write_symbols(TradeCounts::const_iterator begin, TradeCounts::const_ite
   return outcome;
 }
 
+std::string known_intervals_text() {
+  std::string text;
+  for (const model::Interval interval : model::known_intervals())
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", model::to_text(interval));
+  return text;
+}
+
 }  // namespace
 
 int query_bars(Config& config, const QueryArguments& arguments) {
@@ -148,7 +155,8 @@ int query_bars(Config& config, const QueryArguments& arguments) {
   for (const std::string& name : arguments.intervals) {
     const auto interval = model::parse_interval(name);
     if (!interval) {
-      fmt::print(stderr, "tapeline: --intervals: '{}' is not a known length\n", name);
+      fmt::print(stderr, "tapeline: --intervals: '{}' is not a known length; known are {}\n", name,
+                 known_intervals_text());
       return kUsage;
     }
     intervals.push_back(*interval);

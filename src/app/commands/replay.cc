@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "app/commands/commands.h"
+#include "app/recordings.h"
 #include "app/session.h"
 #include "app/signals.h"
 #include "app/speed.h"
@@ -67,6 +68,8 @@ int replay(Config& config, const ReplayArguments& arguments) {
                arguments.speed);
     return kUsage;
   }
+  if (const auto readable = check_recordings(posix_file_system(), arguments.files); !readable)
+    return failed(readable.error());
   const Clock& clock = system_clock();
   const BootTime began = clock.boot();
   std::atomic<bool> interrupted{false};

@@ -7,6 +7,7 @@
 #include "app/events.h"
 #include "app/live.h"
 #include "app/publisher.h"
+#include "app/recordings.h"
 #include "app/session.h"
 #include "app/signals.h"
 #include "app/simulator_thread.h"
@@ -243,6 +244,8 @@ int run(Config& config, const RunArguments& arguments) {
                arguments.speed);
     return kUsage;
   }
+  if (const auto readable = check_recordings(posix_file_system(), arguments.recordings); !readable)
+    return failed(readable.error());
   const Clock& clock = system_clock();
   const auto loop = net::make_loop(clock);
   const SignalWatcher signals([&] { loop->stop(); });

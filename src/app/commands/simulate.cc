@@ -16,7 +16,7 @@ int run_simulator(Config& config) {
   auto server = simulate::start(*loop, system_clock(), config.simulate);
   if (!server) {
     fmt::print(stderr, "tapeline: {}\n", diag::redacted(server.error().message()));
-    return kFailed;
+    return server.error().code() == ErrorCode::invalid ? kUsage : kFailed;
   }
   fmt::print("tapeline: simulating on {}\n", server.value()->websocket_url());
   fmt::print("tapeline: REST below {}\n", server.value()->rest_url());
