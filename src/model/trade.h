@@ -73,7 +73,8 @@ inline constexpr RejectReason kLastRejectReason = RejectReason::duplicate_frame;
 
 /// "time_in_future".
 std::string_view to_string(RejectReason reason);
-/// "The event time is further ahead of the clock than ingest.future_ms_max allows; check the clock of this machine."
+/// "The event time is further ahead of the clock than ingest.future_ms_max allows; check the clock
+/// of this machine."
 std::string_view sentence(RejectReason reason);
 std::optional<RejectReason> reject_reason(std::string_view name);
 
