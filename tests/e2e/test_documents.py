@@ -1,5 +1,6 @@
 """The documents say what the program does: their examples are run, and the list of settings is the program's own."""
 
+import json
 import os
 import re
 import shutil
@@ -102,3 +103,30 @@ def test_the_predecessors_names_are_documented():
     assert len(names) == 3
     for name, key in names:
         assert re.search(rf"`{name}`.*`{re.escape(key)}`", document), f"{name} = {key} is not in docs/migrating.md"
+
+
+def test_make_lists_its_targets_and_ci_calls_test():
+    text = (harness.ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^\.PHONY: (\S+)", text, re.MULTILINE))
+    listed = subprocess.run(["make", "-C", harness.ROOT], capture_output=True, text=True, check=True).stdout
+    assert {"run", "test", "asan", "tsan", "fuzz", "bench", "coverage", "lint"} <= targets
+    assert not [target for target in targets if not re.search(rf"^ *make {target} +\w", listed, re.MULTILINE)]
+    assert re.search(r"^step make test$", (harness.ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE)
+
+
+def test_each_preset_is_there():
+    presets = json.loads((harness.ROOT / "CMakePresets.json").read_text("utf-8"))
+    names = {preset["name"] for preset in presets["configurePresets"]}
+    assert {"dev", "release", "asan", "tsan", "fuzz", "bench", "coverage"} <= names
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    broken = []
+    for path in [*harness.ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(harness.ROOT / "src").rglob("README.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)", path.read_text("utf-8")):
+            if "://" not in target and target != "NNNN-title.md" and not (path.parent / target).exists():
+                broken.append(f"{path.relative_to(harness.ROOT)}: {target}")
+    for name in ("LICENSE", "README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/adr/README.md"):
+        if not (harness.ROOT / name).is_file():
+            broken.append(name)
+    assert not broken, "\n".join(broken)
