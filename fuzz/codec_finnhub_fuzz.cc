@@ -1,5 +1,6 @@
 // Any bytes as a frame of the feed: what the parser takes for JSON, simdjson's strict DOM takes for
-// JSON too, and the other way round; elements are parts of the frame and within their limits.
+// JSON too, and the other way round; elements are parts of the frame and within their limits; the
+// quick reading of usual frames and the general one give the same.
 
 #include "codec/finnhub.h"
 
@@ -56,6 +57,22 @@ void check_element(const Element& element, std::string_view bytes) {
   element.trade.to_trade();
 }
 
+bool same(const Element& a, const Element& b) {
+  if (a.raw != b.raw || a.reject != b.reject) return false;
+  if (a.reject) return true;
+  const auto left = a.trade.to_trade();
+  const auto right = b.trade.to_trade();
+  return left.symbol == right.symbol && left.price == right.price && left.volume == right.volume &&
+         left.event_time == right.event_time && left.conditions == right.conditions &&
+         left.flags == right.flags;
+}
+
+void compare(const Frame& frame, const Frame& general, std::string_view bytes) {
+  CHECK(frame.kind == general.kind && frame.text == general.text, "two kinds of {}", bytes);
+  CHECK(frame.kind != FrameKind::rejected || frame.reason == general.reason);
+  CHECK(std::ranges::equal(frame.elements, general.elements, same), "two readings of {}", bytes);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -64,6 +81,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Frame frame = parser.parse(bytes, kLatest);
   CHECK(frame.elements.empty() || frame.kind == FrameKind::trades);
   for (const Element& element : frame.elements) check_element(element, bytes);
+  static FinnhubParser general({}, tapeline::codec::FrameReading::general);
+  compare(frame, general.parse(bytes, kLatest), bytes);
   compare_with_dom(frame, bytes);
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "codec/fields.h"
+#include "codec/usual_frame.h"
 #include "model/names.h"
 
 namespace tapeline::codec {
@@ -212,7 +213,7 @@ std::string_view to_string(FrameKind kind) {
 
 class FinnhubParser::Impl {
  public:
-  explicit Impl(FrameLimits limits) : limits_(limits) {}
+  Impl(FrameLimits limits, FrameReading reading) : limits_(limits), reading_(reading) {}
 
   Frame parse(std::string_view frame, model::EventTime latest);
 
@@ -228,6 +229,8 @@ class FinnhubParser::Impl {
   }
   static Frame rejected(RejectReason reason) { return {FrameKind::rejected, reason, {}, {}}; }
 
+  Frame judge_usual(model::EventTime latest);
+
   // Each returns false when the JSON is broken.
   bool read_members(ondemand::document& document, model::EventTime latest, Members& members);
   bool read_data(ondemand::document& document, ondemand::value& value, model::EventTime latest,
@@ -240,6 +243,8 @@ class FinnhubParser::Impl {
   void point_to_conditions();
 
   const FrameLimits limits_;
+  const FrameReading reading_;
+  std::vector<UsualElement> usual_;
   ondemand::parser parser_;
   std::vector<char> padded_;
   std::vector<Element> elements_;
@@ -248,7 +253,8 @@ class FinnhubParser::Impl {
   std::vector<size_t> conditions_begin_;
 };
 
-FinnhubParser::FinnhubParser(FrameLimits limits) : impl_(std::make_unique<Impl>(limits)) {}
+FinnhubParser::FinnhubParser(FrameLimits limits, FrameReading reading)
+    : impl_(std::make_unique<Impl>(limits, reading)) {}
 FinnhubParser::~FinnhubParser() = default;
 
 Frame FinnhubParser::parse(std::string_view frame, model::EventTime latest) {
@@ -260,6 +266,9 @@ Frame FinnhubParser::Impl::parse(std::string_view frame, model::EventTime latest
   conditions_.clear();
   conditions_begin_.clear();
   if (frame.size() > limits_.frame_bytes_max) return rejected(RejectReason::oversized_frame);
+  if (reading_ == FrameReading::usual_first && cut_usual_frame(frame, usual_, conditions_))
+    return judge_usual(latest);
+  conditions_.clear();
 
   // simdjson reads some bytes beyond the end.
   const size_t room = frame.size() + simdjson::SIMDJSON_PADDING;
@@ -277,6 +286,24 @@ Frame FinnhubParser::Impl::parse(std::string_view frame, model::EventTime latest
   if (!read_members(document, latest, members) || !at_end(document))
     return rejected(RejectReason::malformed_json);
   return judge(members);
+}
+
+Frame FinnhubParser::Impl::judge_usual(model::EventTime latest) {
+  for (const UsualElement& cut : usual_) {
+    Element& element = elements_.emplace_back();
+    Fields fields;
+    fields.symbol = {Field::Type::text, cut.symbol};
+    fields.price = {Field::Type::number, cut.price};
+    fields.time = {Field::Type::number, cut.time};
+    fields.volume = {Field::Type::number, cut.volume};
+    element.raw = cut.raw;
+    element.reject = judge(fields, latest, element.trade);
+    conditions_begin_.push_back(cut.conditions_begin);
+  }
+  point_to_conditions();
+  Frame frame = of_kind(FrameKind::trades);
+  frame.elements = elements_;
+  return frame;
 }
 
 bool FinnhubParser::Impl::read_members(ondemand::document& document, model::EventTime latest,

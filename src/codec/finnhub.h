@@ -16,6 +16,12 @@ struct FrameLimits {
   size_t symbol_bytes_max = 64;
 };
 
+/// Two ways to the same answers.
+enum class FrameReading {
+  usual_first,  ///< Frames in the feed's usual form are cut by hand, others are read by simdjson.
+  general,      ///< All by simdjson; for comparison.
+};
+
 /// What a frame is.
 enum class FrameKind {
   trades,          ///< `elements` are its members, none left out.
@@ -48,13 +54,14 @@ struct Frame {
 /// absent or an array of strings); symbol (bad_symbol); price, volume, time.
 class FinnhubParser {
  public:
-  explicit FinnhubParser(FrameLimits limits = {});
+  explicit FinnhubParser(FrameLimits limits = {}, FrameReading reading = FrameReading::usual_first);
   ~FinnhubParser();
   FinnhubParser(const FinnhubParser&) = delete;
   FinnhubParser& operator=(const FinnhubParser&) = delete;
 
   /// `latest` is the greatest event time that is not in the future (the clock and the allowed
-  /// lead). The answer and all its views are valid until the next call.
+  /// lead). The answer and all its views are valid until the next call, and as
+  /// long as the bytes of `frame`.
   Frame parse(std::string_view frame, model::EventTime latest);
 
  private:

@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "codec/usual_frame.h"
+
 namespace tapeline::codec {
 namespace {
 
@@ -263,20 +265,69 @@ TEST(FinnhubElement, KeepsItsBytes) {
 }
 
 RC_GTEST_PROP(FinnhubProperty, AnyChangeOfBytesHasAnOutcome, ()) {
-  std::string frame =
+  std::string frame = *rc::gen::element<std::string>(
       R"({"data":[{"c":["1","8"],"p":122.1,"s":"TSLA","t":1672348887195,"v":1},{"c":null,"p":1e-5,)"
-      R"("s":"B\u00e9","t":5,"v":0.00008,"x":[{}]}],"type":"trade"})";
-  const int changes = *rc::gen::inRange(1, 4);
+      R"("s":"B\u00e9","t":5,"v":0.00008,"x":[{}]}],"type":"trade"})",
+      R"({"data":[{"c":["1","8"],"p":122.1,"s":"IC MARKETS:1","t":1672348887195,"v":1},{"c":null,)"
+      R"("p":-0.5,"s":"B","t":5,"v":0},{"p":10,"s":"C","t":6,"v":0.00008}],"type":"trade"})");
+  const int changes = *rc::gen::inRange(0, 4);
   for (int i = 0; i < changes; ++i)
     frame[*rc::gen::inRange<size_t>(0, frame.size())] =
         *rc::gen::oneOf(rc::gen::element<char>('"', '{', '}', '[', ']', ',', ':', '\\', '0', ' '),
                         rc::gen::arbitrary<char>());
   FinnhubParser parser;
+  FinnhubParser general({}, FrameReading::general);
   const Frame result = parser.parse(frame, kLatest);
-  for (const Element& element : result.elements) {
+  const Frame expected = general.parse(frame, kLatest);
+  RC_ASSERT(in_words(result) == in_words(expected));
+  for (size_t i = 0; i < result.elements.size(); ++i) {
+    const Element& element = result.elements[i];
+    RC_ASSERT(element.raw == expected.elements[i].raw);
     RC_ASSERT(frame.find(element.raw) != std::string::npos);
     if (!element.reject) RC_ASSERT(element.trade.price.mantissa > 0);
   }
+}
+
+TEST(UsualFrame, IsCutIntoItsTexts) {
+  std::vector<UsualElement> elements;
+  std::vector<std::string_view> conditions;
+  ASSERT_TRUE(cut_usual_frame(
+      R"({"data":[{"c":["1","8"],"p":1.50,"s":"A","t":17,"v":0},{"c":[],"p":0,"s":"","t":-1,"v":2},)"
+      R"({"c":null,"p":3,"s":"C","t":4,"v":5},{"p":6,"s":"D","t":7,"v":8}],"type":"trade"})",
+      elements, conditions));
+  ASSERT_EQ(elements.size(), 4u);
+  EXPECT_EQ(elements[0].price, "1.50");
+  EXPECT_EQ(elements[1].raw, R"({"c":[],"p":0,"s":"","t":-1,"v":2})");
+  EXPECT_EQ(elements[3].volume, "8");
+  EXPECT_EQ(conditions, (std::vector<std::string_view>{"1", "8"}));
+  EXPECT_EQ(elements[1].conditions_begin, 2u);
+}
+
+TEST(UsualFrame, IsLeftAloneWhenAnythingIsDifferent) {
+  std::vector<UsualElement> elements;
+  std::vector<std::string_view> conditions;
+  for (const char* frame : {
+           "",
+           R"({"type":"ping"})",
+           R"({"data":[],"type":"trade"})",
+           R"({"data":[{"p":1,"s":"A","t":2,"v":3}],"type":"trade"} )",
+           R"({"data":[{"p":1,"s":"A","t":2,"v":3}],"type":"trade")",
+           R"({"data":[{"p":1,"s":"A","t":2,"v":3},],"type":"trade"})",
+           R"({"data":[{"p":1, "s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"s":"A","p":1,"t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":1,"s":"A","t":2,"v":3,"x":4}],"type":"trade"})",
+           R"({"data":[{"p":1e5,"s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":01,"s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":1.,"s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":-,"s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":"1","s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"p":1,"s":"\u0041","t":2,"v":3}],"type":"trade"})",
+           "{\"data\":[{\"p\":1,\"s\":\"\xc3\xa9\",\"t\":2,\"v\":3}],\"type\":\"trade\"}",
+           "{\"data\":[{\"p\":1,\"s\":\"\t\",\"t\":2,\"v\":3}],\"type\":\"trade\"}",
+           R"({"data":[{"c":["1",],"p":1,"s":"A","t":2,"v":3}],"type":"trade"})",
+           R"({"data":[{"c":[1],"p":1,"s":"A","t":2,"v":3}],"type":"trade"})",
+       })
+    EXPECT_FALSE(cut_usual_frame(frame, elements, conditions)) << frame;
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -297,7 +348,11 @@ TEST(FinnhubCaptured, EveryFrameIsRead) {
   size_t rejected = 0;
   std::string line;
   std::vector<std::string> words;
+  std::vector<UsualElement> cut;
+  std::vector<std::string_view> conditions;
+  int usual = 0;
   while (std::getline(lines, line)) {
+    usual += cut_usual_frame(line, cut, conditions);
     const Frame frame = parser.parse(line, kLatest);
     kinds.emplace_back(to_string(frame.kind));
     words.push_back(in_words(frame));
@@ -305,6 +360,7 @@ TEST(FinnhubCaptured, EveryFrameIsRead) {
   }
   ASSERT_EQ(kinds.size(), 20u);
   EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "trades"), 18);
+  EXPECT_EQ(usual, 18) << "the quick reading is for what the feed sends";
   EXPECT_EQ(kinds[18], "ping");
   EXPECT_EQ(words[19], "error Subscribing to too many symbols");
   EXPECT_EQ(rejected, 0u);
