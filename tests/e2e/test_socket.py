@@ -78,6 +78,7 @@ MISBEHAVIOURS = [
     "duplicate=0.02,copies=10",
     "disorder=0.1",
     "malformed=0.1",
+    "oversized=x5",
     "unknown_type=0.1,error=0.05",
     "ping=5ms",
     "burst=50ms/100ms",
