@@ -25,8 +25,9 @@ def recording(request):
 @pytest.fixture(scope="session")
 def binary():
     path = harness.find_binary()
-    if path is None or not path.is_file():
-        pytest.skip(f"no tapeline binary{f' at {path}' if path else ''}: build it or set TAPELINE_BIN")
+    if path is None:
+        pytest.skip("no tapeline binary: build it or set TAPELINE_BIN")
+    assert path.is_file(), f"TAPELINE_BIN names {path}, which is no file"
     return path.resolve()
 
 
