@@ -376,6 +376,12 @@ FeedClient::End FeedClient::describe(const net::Closed& closed) {
   if (closed.kind == net::Closed::Kind::by_peer && closed.close_code != 0)
     end.sentence = fmt::format("the feed closed the connection (code {}{}{})", closed.close_code,
                                closed.message.empty() ? "" : ": ", words_of(closed.message));
+  if (closed.kind == net::Closed::Kind::connect_failed)
+    end.sentence += "; if this lasts, check feed.url and this machine's network";
+  if (closed.kind == net::Closed::Kind::tls_failed)
+    end.sentence +=
+        "; check feed.url and this machine's clock, and name an authority of your own with "
+        "feed.ca_file";
   end.wait = backoff_.failed(boot);
   return end;
 }
