@@ -4,9 +4,20 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 #include <thread>
 
+#include "app/commands/commands.h"
+#include "base/clock.h"
+
 namespace tapeline::app {
+namespace {
+
+/// Signals closer together are one wish: `timeout` and some shells send each twice.
+constexpr std::chrono::seconds kImpatientAfter{1};
+
+}  // namespace
 
 struct SignalWatcher::Impl {
   sigset_t signals{};
@@ -15,10 +26,15 @@ struct SignalWatcher::Impl {
   std::thread thread;
 
   void watch() {
+    std::optional<BootTime> first;
     for (;;) {
       int signal = 0;
       sigwait(&signals, &signal);
       if (ending) return;
+      const BootTime now = system_clock().boot();
+      // Ending at once is always safe: what was acknowledged is in the log.
+      if (first && now - *first >= kImpatientAfter) std::_Exit(kInterrupted);
+      if (!first) first = now;
       interrupted();
     }
   }
