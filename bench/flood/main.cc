@@ -23,8 +23,6 @@
 #include "base/check.h"
 #include "generate.h"
 
-extern char** environ;
-
 namespace tapeline::bench {
 namespace {
 
