@@ -6,6 +6,7 @@
 Each test has a folder of its own for everything the program writes; nothing of the user's environment reaches it.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -63,6 +64,13 @@ def find_binary():
     built = (ROOT / "build" / preset / "src" / "tapeline" for preset in BUILDS)
     beside = (ROOT / "build" / preset / "tapeline" for preset in BUILDS)
     return next((path for path in (*beside, *built) if path.is_file()), None)
+
+
+@functools.cache
+def instrumented(binary):
+    """Whether it was built with sanitizers: what it takes of time and memory says nothing then."""
+    data = pathlib.Path(binary).read_bytes()
+    return b"__asan_init" in data or b"__tsan_init" in data
 
 
 def clean_environment(folder, extra):
@@ -163,6 +171,10 @@ class Process:
     def peak_bytes(self):
         status = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
+
+    def assert_peak_below(self, most):
+        """Of a build with sanitizers, which hold several times as much, nothing is asked."""
+        assert instrumented(self.command[0]) or self.peak_bytes() < most, f"{self.peak_bytes() >> 20} MiB\n{self}"
 
     def __str__(self):
         code = "running" if self.running() else f"exit code {self.popen.returncode}"

@@ -185,7 +185,7 @@ def test_an_oversized_frame_is_refused_and_the_stream_goes_on(feed, live, tapeli
     feed.send(frame(GOOD))
     live.wait_for_counter(harness.ACCEPTED, 2)
     assert len(feed.connections) == 1, "it cost the connection"
-    assert live.process.peak_bytes() < 200 << 20
+    live.process.assert_peak_below(200 << 20)
 
 
 def test_a_repeated_frame_is_kept(feed, live, tapeline, tmp_path, oracle_of, assert_same_bars):
@@ -214,5 +214,5 @@ def test_a_flood_is_taken_whole_in_bounded_memory(feed, live, tapeline):
     for round_number in range(2_000):
         feed.send(frame(*(element | {"p": 100 + round_number / 100} for element in elements)))
     live.wait_for_counter(harness.ACCEPTED, 200_000, timeout=120)
-    assert live.process.peak_bytes() < 300 << 20
+    live.process.assert_peak_below(300 << 20)
     live.stop()

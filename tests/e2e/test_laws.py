@@ -99,7 +99,7 @@ def test_law_10_memory_is_bounded_whatever_symbols_come(feed, live):
     for start in range(0, 100_000, 500):
         feed.send(frame(*(trade(s=f"X{number}") for number in range(start, start + 500))))
     live.wait_for_counter(harness.ACCEPTED, 100_000, timeout=90)
-    assert live.process.peak_bytes() < 600 << 20
+    live.process.assert_peak_below(600 << 20)
     assert len(live.metrics()) < 1_000, "a label set grows with what the feed sends"
 
 
