@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 
 namespace tapeline::app {
@@ -15,6 +17,12 @@ Config::Config() {
       "feed", data.feed,
       "Name of the feed that the folder holds; empty: finnhub, simulated or recording, by "
       "what is run.");
+  declarer.refine("data.feed", [this]() -> std::string {
+    const bool plain = std::all_of(data.feed.begin(), data.feed.end(), [](unsigned char c) {
+      return std::isalnum(c) != 0 || c == '-' || c == '_';
+    });
+    return plain ? "" : "must be made of letters, digits, - and _";
+  });
   declarer.section("diag", "What the program prints about itself, on standard error.");
   declarer.choice("level", diag.level, {"debug", "info", "warning", "error"},
                   "The least important lines that are printed.");

@@ -32,6 +32,8 @@ struct Plan {
   enum class Kind { live, simulated, recording };
   Kind kind = Kind::simulated;
   serve::Identity identity;
+  /// What the server calls its feed; the source in records. The directory may have another name.
+  std::string source;
 };
 
 Plan make_plan(const Config& config, const RunArguments& arguments) {
@@ -180,7 +182,7 @@ class Run {
                                                              .session = *session_,
                                                              .config = config_,
                                                              .feed = config_.feed,
-                                                             .source = plan_.identity.feed,
+                                                             .source = plan_.source,
                                                              .metrics = metrics_,
                                                              .ended = ended});
   }
@@ -257,6 +259,7 @@ int run(Config& config, const RunArguments& arguments) {
       plan.identity = {label, label == "simulated" ? "Simulated market" : label,
                        label == "simulated"};
   }
+  plan.source = plan.identity.feed;
   if (!config.data.feed.empty()) plan.identity.feed = config.data.feed;
 
   Run one(config, arguments, plan, *loop, metrics);
