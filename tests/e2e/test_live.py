@@ -1,9 +1,13 @@
 """Live against a feed under the test's control: frames to bars, hang-ups, kills, gaps."""
 
+import itertools
 import random
+import time
+from decimal import Decimal
 
 import feeds
 import harness
+import oracle
 import pytest
 import segments
 from fake_feed import FakeFeed
@@ -105,6 +109,54 @@ def test_law_7_killed_after_every_few_records(
     assert len({segments.identity(trade) for trade in logged}) == len(logged) == len(rows)
     gaps = [control for control in segments.controls_of(entries) if control["kind"] == "gap"]
     assert sum("crash" in control["detail"] for control in gaps) >= 10
+
+
+def recording_of_log(entries, path):
+    """The log's trades as a recording whose rows stand in the order of their identities."""
+    rows = ["symbol,price,volume,trade_timestamp_ms,conditions"]
+    for trade in sorted(segments.trades_of(entries), key=segments.identity):
+        numbers = (oracle.plain(Decimal(repr(trade[name]))) for name in ("price", "volume"))
+        rows.append(",".join([trade["symbol"], *numbers, str(segments.milliseconds(trade["event_time"])), ""]))
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("commit_interval_ms", [1_000, 20])
+def test_law_7_killed_in_a_flood_the_bars_are_those_of_the_log(
+    commit_interval_ms, feed, small, make_tapeline, tmp_path, oracle_of, assert_same_bars
+):
+    """Nobody waits for anything: frames are under way, half written, not yet stored when the program dies."""
+    tapeline = make_tapeline(TAPELINE_PIPELINE_COMMIT_INTERVAL_MS=str(commit_interval_ms))
+    rng = random.Random(commit_interval_ms)
+    rows = feeds.rows_of(small)
+    symbols = feeds.symbols_of(rows)
+    frames = itertools.cycle(feeds.frames_of(rows, rng))
+    sent = {}
+    for number in range(1, 6):
+        live = tapeline.run_live(feed.url, symbols)
+        connection = feed.wait_for_subscriptions(symbols, number)
+        sent[number] = 0
+        deadline = time.monotonic() + rng.uniform(0.05, 0.4)
+        while time.monotonic() < deadline:
+            frame = next(frames)
+            feed.send(frame, connection)
+            sent[number] += elements_in([frame])
+        live.kill()
+    tapeline.run_live(feed.url, symbols).stop()
+    entries = segments.read_all(tapeline.segments())
+    logged = segments.trades_of(entries)
+    assert_a_prefix_of_each_connection_is_logged(logged, sent)
+    assert_same_bars(oracle_of(recording_of_log(entries, tmp_path / "log.csv")), tapeline.export_bars())
+
+
+def assert_a_prefix_of_each_connection_is_logged(logged, sent):
+    sequences = {}
+    for trade in logged:
+        sequences.setdefault(trade["epoch"], []).append(trade["sequence"])
+    assert sequences
+    for number, epoch in enumerate(sorted(sequences), start=1):
+        assert sequences[epoch] == list(range(1, len(sequences[epoch]) + 1)), f"epoch {epoch} has holes or repeats"
+        assert len(sequences[epoch]) <= sent[number]
 
 
 def test_a_kill_is_a_gap_that_people_can_see(feed, market, tapeline):
