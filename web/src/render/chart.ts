@@ -207,7 +207,7 @@ export class CandleChart {
     });
   }
 
-  /** The line of VWAP, not drawn towards the first bar behind a gap: nothing is known between. */
+  /** The line of VWAP, not drawn from the last bar before a gap: nothing is known between. */
   private vwapLine(bars: readonly Bar[], gaps: readonly Gap[]): LineData<Time>[] {
     const line: LineData<Time>[] = [];
     let before = Number.NEGATIVE_INFINITY;
@@ -215,8 +215,10 @@ export class CandleChart {
       if (bar.vwap === null) continue;
       const behind = before + kIntervalMs[this.interval];
       const broken = gaps.some((gap) => gap.from_ms < bar.start_ms && gap.to_ms > behind);
-      const point = { time: seconds(bar.start_ms), value: Number(bar.vwap) };
-      line.push(broken && bar.start_ms > behind ? { ...point, color: "transparent" } : point);
+      const last = line.at(-1);
+      // A point's colour is that of the line from it to the next.
+      if (last && broken && bar.start_ms > behind) line[line.length - 1] = { ...last, color: "transparent" };
+      line.push({ time: seconds(bar.start_ms), value: Number(bar.vwap) });
       before = bar.start_ms;
     }
     return line;
