@@ -42,8 +42,11 @@ test: ## Everything that needs no service: unit, property, contract, engine, bla
 	@scripts/test dev
 
 .PHONY: test-services
-test-services: ## Tests against real servers (Kafka, Cassandra); there are none yet
-	@echo 'test-services: no test needs a service yet; nothing was run'
+test-services: ## Tests against real programs of others, installed for it: Spark reads the log (PYTEST_ARGS=... go to pytest)
+	@scripts/setup services
+	@$(MAKE) build/dev/build.ninja
+	@ninja -C build/dev -j $(JOBS) tapeline
+	@scripts/test-services
 
 # Each runs ten times as long there, and nothing that the small recording does not run.
 ASAN_LEAVES_OUT := --deselect=tests/e2e/test_replay.py::test_a_recording_gives_the_oracles_bars \

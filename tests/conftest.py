@@ -1,11 +1,15 @@
 """Says at the end of every run which recordings there were; with TAPELINE_REQUIRE_RECORDINGS set, their absence fails."""
 
 import os
+import random
+import subprocess
+import sys
 
 import harness
 import pytest
 import recordings
 
+SMALL = harness.TESTS / "data" / "small.csv"
 REQUIRE = "TAPELINE_REQUIRE_RECORDINGS"
 ran = set()
 
@@ -19,6 +23,22 @@ def recording(request):
         missing = pytest.fail if os.environ.get(REQUIRE) else pytest.skip
         missing(recordings.why_missing(name))
     ran.add(name)
+    return path
+
+
+@pytest.fixture(scope="session")
+def small():
+    """The committed recording: 4,000 rows."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def big(tmp_path_factory):
+    """200,000 rows of the same kind, long enough to be killed in."""
+    path = tmp_path_factory.mktemp("recording") / "big.csv"
+    command = [sys.executable, harness.TESTS / "data" / "make_small.py", "--rows", "200000", "--seed", "7"]
+    with open(path, "w", encoding="utf-8") as output:
+        subprocess.run(command, check=True, stdout=output)
     return path
 
 
@@ -48,6 +68,12 @@ def make_tapeline(binary, tmp_path):
 @pytest.fixture
 def tapeline(make_tapeline):
     return make_tapeline()
+
+
+@pytest.fixture
+def rng(request):
+    """Randomness that a failure can repeat: the seed is the test's own name."""
+    return random.Random(request.node.name)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -1,28 +1,6 @@
-import random
-import subprocess
-import sys
-
 import harness
 import pytest
 from compare import compare
-
-SMALL = harness.TESTS / "data" / "small.csv"
-
-
-@pytest.fixture(scope="session")
-def small():
-    """The committed recording: 4,000 rows."""
-    return SMALL
-
-
-@pytest.fixture(scope="session")
-def big(tmp_path_factory):
-    """200,000 rows of the same kind, long enough to be killed in."""
-    path = tmp_path_factory.mktemp("recording") / "big.csv"
-    command = [sys.executable, harness.TESTS / "data" / "make_small.py", "--rows", "200000", "--seed", "7"]
-    with open(path, "w", encoding="utf-8") as output:
-        subprocess.run(command, check=True, stdout=output)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -47,9 +25,3 @@ def assert_same_bars():
         assert not report, "\n" + report
 
     return check
-
-
-@pytest.fixture
-def rng(request):
-    """Randomness that a failure can repeat: the seed is the test's own name."""
-    return random.Random(request.node.name)

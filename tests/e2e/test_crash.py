@@ -16,12 +16,12 @@ SEEDS = range(4)
 KILLS_MAX = 12
 
 
-def replay_with_kills(tapeline, file, rng, whole_bytes, look=lambda: None):
+def replay_with_kills(tapeline, file, rng, whole_bytes, look=lambda: None, crashed=lambda: None, **options):
     """Kills the replay when its log has grown by a random share of `whole_bytes`, and a random moment later, until
     one ends by itself; returns how often it was killed. Progress, not time: a busy machine must not change the test."""
     for kills in range(KILLS_MAX):
         enough = log_bytes(tapeline) + rng.uniform(0.0, whole_bytes / 2)
-        process = tapeline.start(*tapeline.replay_arguments(file))
+        process = tapeline.start(*tapeline.replay_arguments(file, **options))
         while process.running() and log_bytes(tapeline) < enough:
             look()
             time.sleep(0.0005)
@@ -32,7 +32,8 @@ def replay_with_kills(tapeline, file, rng, whole_bytes, look=lambda: None):
         if not killed:
             assert done.code == 0, str(done)
             return kills
-    tapeline.run(*tapeline.replay_arguments(file))
+        crashed()
+    tapeline.run(*tapeline.replay_arguments(file, **options))
     return KILLS_MAX
 
 
