@@ -48,9 +48,10 @@ test-services: ## Tests against real programs of others, installed for it: Spark
 	@ninja -C build/dev -j $(JOBS) tapeline
 	@scripts/test-services
 
-# Each runs ten times as long there, and nothing that the small recording does not run.
-ASAN_LEAVES_OUT := --deselect=tests/e2e/test_replay.py::test_a_recording_gives_the_oracles_bars \
-  --deselect=tests/e2e/test_socket.py::test_a_recording_through_the_socket
+# The large recordings run ten times as long there, and nothing that the small one does not run. Over
+# the socket a build that slow meets the short time limits that those tests set.
+ASAN_LEAVES_OUT := --ignore=tests/e2e/test_socket.py \
+  --deselect=tests/e2e/test_replay.py::test_a_recording_gives_the_oracles_bars
 
 .PHONY: asan
 asan: ## Unit and black-box tests, without the large recordings, under AddressSanitizer and UndefinedBehaviorSanitizer
