@@ -26,7 +26,6 @@ std::string symbol_state(ingest::finnhub::SymbolState state) {
     case SymbolState::subscribed:
       return "subscribed";
     case SymbolState::refused:
-      return "refused";
     case SymbolState::over_cap:
       return "refused";
   }
