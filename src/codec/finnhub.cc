@@ -96,6 +96,15 @@ bool read_text(ondemand::value& value, std::string_view token, Text& text) {
   return true;
 }
 
+/// simdjson 3.6 (Ubuntu 24.04) asks whether to replace what is no Unicode; 3.0 does not.
+template <typename Field>
+auto unescaped_key(Field& field) {
+  if constexpr (requires { field.unescaped_key(false); })
+    return field.unescaped_key(false);
+  else
+    return field.unescaped_key();
+}
+
 /// False when the key is not JSON. A key that is no Unicode text reads as empty.
 bool read_key(ondemand::field& field, std::string_view& key) {
   // A short key without escapes, as nearly all are: no copy.
@@ -107,7 +116,7 @@ bool read_key(ondemand::field& field, std::string_view& key) {
       return true;
     }
   }
-  if (field.unescaped_key().get(key) == simdjson::SUCCESS) return true;
+  if (unescaped_key(field).get(key) == simdjson::SUCCESS) return true;
   const char* end = raw;
   while (*end != '"') end += *end == '\\' ? 2 : 1;
   key = {};
