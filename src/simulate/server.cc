@@ -262,6 +262,9 @@ class SimulatedFeed final : public Server {
     if (session.subscriptions.has(known->second)) return;
     if (session.subscriptions.count() >= static_cast<size_t>(options_.symbols_max))
       return send_now(session, error_frame("Subscribing to too many symbols"));
+    // Nobody listened: the tape stood still and begins as at the first connection, when all is
+    // subscribed again.
+    if (!has_audience()) flowing_ = false;
     session.subscriptions.set(known->second, true);
     subscriptions_settle_at_ =
         clock_.boot() + std::chrono::milliseconds(options_.subscription_wait_ms);

@@ -271,6 +271,26 @@ TEST_F(ServerTest, WaitsForSubscriptionsOfARecording) {
   EXPECT_EQ(client.symbols(), (std::set<std::string>{"A", "B"}));
 }
 
+TEST_F(ServerTest, WaitsForSubscriptionsAnewAfterAnInterruption) {
+  serve_rows("A,1,1,1000,\nB,1,1,1000,\nA,2,1,61000,\nB,2,1,61000,\n");
+  options_.subscription_wait_ms = 5'000;
+  options_.speed = "200";
+  start();
+  Client& first = connected();
+  first.subscribe("A");
+  first.subscribe("B");
+  run_until([&] { return first.symbols().size() == 2; });
+  first.socket->close();
+  run_until([&] { return first.closed.has_value(); });
+  Client& second = connected();
+  second.subscribe("A");
+  run_for(400ms);
+  EXPECT_TRUE(second.received.empty()) << "what was due after 300 ms waits for B";
+  second.subscribe("B");
+  run_until([&] { return second.closed.has_value(); }, 1s);
+  EXPECT_EQ(second.symbols(), (std::set<std::string>{"A", "B"}));
+}
+
 TEST_F(ServerTest, BeginsWithoutTheRestAfterAWhile) {
   serve_rows("A,1,1,1000,\nB,1,1,1000,\n");
   options_.speed = "max";
