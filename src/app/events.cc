@@ -28,6 +28,10 @@ void commit_failed(std::string_view why) {
   diag::error("commit_failed", "{}; bars wait in memory and are written when it works again", why);
 }
 
+void close_failed(std::string_view why) {
+  diag::error("close_failed", "{}; the next start stores what is missing, from the log", why);
+}
+
 void symbol_forgotten(std::string_view symbol, std::string_view why) {
   diag::warning("symbol_forgotten", "{} of an earlier run is not subscribed again: {}", symbol,
                 why);

@@ -13,6 +13,8 @@ void checkpoint_dropped(std::string_view why);
 void log_unreadable(std::string_view why);
 void store_unreadable(std::string_view why);
 void commit_failed(std::string_view why);
+/// The last commit, or closing the log, failed while the program ended.
+void close_failed(std::string_view why);
 /// A symbol of an earlier run could not be taken up again.
 void symbol_forgotten(std::string_view symbol, std::string_view why);
 void replay_failed(std::string_view why);

@@ -11,25 +11,10 @@
 namespace tapeline::app {
 namespace {
 
-ingest::StageOptions replay_stage_options(const Config& config) {
-  ingest::StageOptions options = ingest::stage_options(config.ingest);
-  options.may_wait = true;
-  return options;
-}
-
-/// The state's name in the API: what a feed calls a place beyond its cap is refused to people too.
+/// The state's name in the API: a symbol beyond the feed's limit is refused to people, too.
 std::string symbol_state(ingest::finnhub::SymbolState state) {
   using ingest::finnhub::SymbolState;
-  switch (state) {
-    case SymbolState::waiting:
-      return "waiting";
-    case SymbolState::subscribed:
-      return "subscribed";
-    case SymbolState::refused:
-    case SymbolState::over_cap:
-      return "refused";
-  }
-  return "waiting";
+  return std::string(to_string(state == SymbolState::over_cap ? SymbolState::refused : state));
 }
 
 model::Control cut_record(const log::Cut& cut) {
@@ -174,14 +159,10 @@ ReplayOrigin::ReplayOrigin(const Setup& setup)
       replay_(setup.replay),
       ended_(setup.ended),
       stage_(*setup.session.tape().log, *setup.session.tape().dead_letters, setup.loop.clock(),
-             setup.metrics, replay_stage_options(setup.config)),
+             setup.metrics, ingest::replay_stage_options(setup.config.ingest)),
       replayer_(
           posix_file_system(), setup.loop.clock(), stage_,
-          [this](const std::string& source) -> ingest::ReplayedBefore {
-            const auto* state = session_.source(source);
-            return state == nullptr ? ingest::ReplayedBefore{}
-                                    : ingest::ReplayedBefore{state->sequence, state->ended};
-          },
+          [this](const std::string& source) { return session_.replayed_before(source); },
           [this](const ingest::ReplayProgress& progress) {
             const std::lock_guard lock(mutex_);
             progress_ = progress;

@@ -65,7 +65,7 @@ Result<std::unique_ptr<Pipeline>> Pipeline::start(const PipelineOptions& options
 }
 
 Pipeline::~Pipeline() {
-  if (const auto stopped = stop(); !stopped) events::commit_failed(stopped.error().message());
+  if (const auto stopped = stop(); !stopped) events::close_failed(stopped.error().message());
 }
 
 Result<> Pipeline::restore(store::Store& store, const engine::Options& engine_options) {

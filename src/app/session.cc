@@ -22,7 +22,7 @@ Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::
 }
 
 Session::~Session() {
-  if (const auto closed = close(); !closed) events::commit_failed(closed.error().message());
+  if (const auto closed = close(); !closed) events::close_failed(closed.error().message());
 }
 
 void Session::log_settings(const Config& config, ingest::Stage& stage) const {
@@ -43,6 +43,12 @@ const engine::Engine::SourceState* Session::source(const std::string& name) cons
   const auto at = std::find_if(sources.begin(), sources.end(),
                                [&](const auto& state) { return state.source == name; });
   return at == sources.end() ? nullptr : &*at;
+}
+
+ingest::ReplayedBefore Session::replayed_before(const std::string& source_name) const {
+  const engine::Engine::SourceState* state = source(source_name);
+  if (state == nullptr) return {};
+  return {.sequence = state->sequence, .ended = state->ended};
 }
 
 Result<> Session::close() {

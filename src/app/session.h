@@ -8,6 +8,7 @@
 #include "app/pipeline.h"
 #include "app/registry.h"
 #include "base/metrics.h"
+#include "ingest/replay/replayer.h"
 #include "ingest/stage.h"
 
 namespace tapeline::app {
@@ -34,6 +35,9 @@ class Session {
 
   /// What the log held of a source when the session was opened; nothing when it is unknown.
   const engine::Engine::SourceState* source(const std::string& name) const;
+
+  /// The same of a recording, as a replay asks for it.
+  ingest::ReplayedBefore replayed_before(const std::string& source_name) const;
 
   /// Makes everything appended durable, stores its bars and ends. Idempotent; waits.
   Result<> close();

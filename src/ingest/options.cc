@@ -30,6 +30,12 @@ StageOptions stage_options(const Options& options) {
   return stage;
 }
 
+StageOptions replay_stage_options(const Options& options) {
+  StageOptions stage = stage_options(options);
+  stage.may_wait = true;
+  return stage;
+}
+
 SourceClock replay_clock(const Options& options) {
   return options.replay_clock == "wall" ? SourceClock::wall : SourceClock::feed;
 }

@@ -8,6 +8,7 @@
 
 namespace tapeline::ingest {
 
+/// Settings of the section "ingest", as people write them; units stand in the names.
 struct Options {
   std::string dedupe = "mark";
   int64_t dedupe_window_ms = 5'000;
@@ -17,9 +18,13 @@ struct Options {
   std::string replay_clock = "feed";
 };
 
+/// Declares the members of `options`, which keep what is declared: the values are in bounds.
 void declare(settings::Declarer& declarer, Options& options);
 
+/// Of a source on the loop's thread: its stage never waits.
 StageOptions stage_options(const Options& options);
+/// Of a recording on a thread of its own: its stage may wait.
+StageOptions replay_stage_options(const Options& options);
 SourceClock replay_clock(const Options& options);
 
 }  // namespace tapeline::ingest

@@ -1,11 +1,12 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <deque>
 #include <map>
 
 #include "app/commands/commands.h"
+#include "app/commands/tell.h"
 #include "app/registry.h"
 #include "app/rows.h"
 #include "model/time.h"
@@ -46,18 +47,8 @@ std::optional<Range> parse_range(const QueryArguments& arguments) {
   return range;
 }
 
-std::optional<TapeView> open_view(const Config& config, metrics::Registry& metrics) {
-  auto view = open_tape_to_read(config, posix_file_system(), system_clock(), metrics);
-  if (view) return std::move(view).value();
-  fmt::print(stderr, "tapeline: {}\n", view.error().message());
-  return std::nullopt;
-}
-
 int report(const Result<>& outcome, bool written) {
-  if (!outcome) {
-    fmt::print(stderr, "tapeline: {}\n", outcome.error().message());
-    return kFailed;
-  }
+  if (!outcome) return failed(outcome.error());
   if (!written) {
     fmt::print(stderr, "tapeline: standard output could not be written to its end\n");
     return kFailed;
@@ -65,36 +56,67 @@ int report(const Result<>& outcome, bool written) {
   return kOk;
 }
 
-template <typename T>
-std::optional<std::vector<Column<T>>> columns_or_say(const std::vector<Column<T>>& all,
-                                                     size_t stable,
-                                                     const QueryArguments& arguments) {
-  std::vector<Column<T>> chosen;
-  const std::string wrong = choose_columns(all, stable, arguments.columns, chosen);
-  if (wrong.empty()) return chosen;
-  fmt::print(stderr, "tapeline: --columns: {}\n", wrong);
-  return std::nullopt;
-}
-
 /// For people the table has fewer and other columns than the stable export.
-std::string table_bar_columns() {
-  return "symbol,interval,start,open,high,low,close,volume,vwap,count,price_update_count,revision,"
-         "final,gap";
+constexpr const char* kTableBarColumns =
+    "symbol,interval,start,open,high,low,close,volume,vwap,count,price_update_count,revision,final,"
+    "gap";
+constexpr const char* kTableTradeColumns = "time,symbol,price,volume,conditions";
+
+/// What was asked for, once the arguments are right.
+template <typename T>
+struct Question {
+  Range range;
+  RowFormat format;
+  std::vector<Column<T>> columns;
+};
+
+/// Tells all that is wrong and gives nothing. A table without --columns has `table_columns`, other
+/// formats the first `stable` ones.
+template <typename T>
+std::optional<Question<T>> question_or_say(const QueryArguments& arguments,
+                                           const std::vector<Column<T>>& all, size_t stable,
+                                           const char* table_columns) {
+  const auto range = parse_range(arguments);
+  const auto format = parse_row_format(arguments.format);
+  const bool table = format == RowFormat::table && arguments.columns.empty();
+  std::vector<Column<T>> columns;
+  const std::string wrong =
+      choose_columns(all, stable, table ? table_columns : arguments.columns, columns);
+  if (!wrong.empty()) fmt::print(stderr, "tapeline: --columns: {}\n", wrong);
+  if (!range || !format || !wrong.empty()) return std::nullopt;
+  return Question<T>{*range, *format, std::move(columns)};
 }
 
-std::string table_trade_columns() {
-  return "time,symbol,price,volume,conditions";
+/// The newest `limit` of what is taken, oldest first; 0 keeps nothing.
+template <typename T>
+class Newest {
+ public:
+  explicit Newest(int64_t limit) : limit_(static_cast<size_t>(limit)) {}
+
+  void take(T value) {
+    kept_.push_back(std::move(value));
+    if (kept_.size() > limit_) kept_.pop_front();
+  }
+  const std::deque<T>& kept() const { return kept_; }
+
+ private:
+  const size_t limit_;
+  std::deque<T> kept_;
+};
+
+/// As log and store count: microseconds. A bound beyond what they hold is the nearest they do.
+model::IngestTime in_microseconds(model::EventTime time) {
+  constexpr auto least = model::EventTime(std::chrono::milliseconds(INT64_MIN / 1'000));
+  constexpr auto greatest = model::EventTime(std::chrono::milliseconds(INT64_MAX / 1'000));
+  return std::clamp(time, least, greatest);
 }
 
 /// Calls `each` for the trades of the range in the order of the log.
 template <typename Each>
 Result<> for_each_trade(log::Source& log, const Range& range, const std::string& symbol,
                         Each&& each) {
-  const auto bound = [](model::EventTime time) {
-    const int64_t ms = time.time_since_epoch().count();
-    return ms > INT64_MAX / 1'000 ? INT64_MAX : ms < INT64_MIN / 1'000 ? INT64_MIN : ms * 1'000;
-  };
-  auto reader = log.read_events(bound(range.from), bound(range.to));
+  auto reader = log.read_events(in_microseconds(range.from).time_since_epoch().count(),
+                                in_microseconds(range.to).time_since_epoch().count());
   if (!reader) return reader.error();
   log::Batch batch;
   codec::EntryView entry;
@@ -136,143 +158,136 @@ Result<> write_symbols(TradeCounts::const_iterator begin, TradeCounts::const_ite
   return outcome;
 }
 
-std::string known_intervals_text() {
-  std::string text;
-  for (const model::Interval interval : model::known_intervals())
-    text += fmt::format("{}{}", text.empty() ? "" : ", ", model::to_text(interval));
-  return text;
+/// Tells what is wrong and gives nothing; no names are no intervals.
+std::optional<std::vector<model::Interval>> intervals_or_say(
+    const std::vector<std::string>& names) {
+  std::vector<model::Interval> intervals;
+  for (const std::string& name : names) {
+    if (const auto interval = model::parse_interval(name)) {
+      intervals.push_back(*interval);
+      continue;
+    }
+    std::string known;
+    for (const model::Interval interval : model::known_intervals())
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", model::to_text(interval));
+    fmt::print(stderr, "tapeline: --intervals: '{}' is not a known length; known are {}\n", name,
+               known);
+    return std::nullopt;
+  }
+  return intervals;
+}
+
+/// A view of a trade, to be written; `conditions` is where it finds its codes.
+codec::TradeView view_of(const model::Trade& trade, std::vector<std::string_view>& conditions) {
+  conditions.assign(trade.conditions.begin(), trade.conditions.end());
+  return {.symbol = trade.symbol,
+          .price = trade.price,
+          .volume = trade.volume,
+          .event_time = trade.event_time,
+          .ingest_time = trade.ingest_time,
+          .conditions = codec::ConditionsView(conditions),
+          .source = trade.id.source,
+          .epoch = trade.id.epoch,
+          .sequence = trade.id.sequence,
+          .frame = trade.frame,
+          .flags = trade.flags};
+}
+
+/// All of them, by symbol bytes and within a symbol in the order of the log. Symbols are taken in
+/// groups, one reading of the log each, so that memory stays bounded.
+Result<> write_all_trades(log::Source& log, const Range& range, const std::string& symbol,
+                          RowFormat format, RowWriter<codec::TradeView>& writer) {
+  TradeCounts counts;
+  auto outcome = for_each_trade(log, range, symbol, [&](const codec::TradeView& trade) {
+    const auto at = counts.find(trade.symbol);
+    ++(at != counts.end() ? at->second : counts[std::string(trade.symbol)]);
+  });
+  for (auto begin = counts.cbegin(); begin != counts.cend() && outcome.ok();) {
+    size_t held = begin->second;
+    auto end = std::next(begin);
+    while (format != RowFormat::table && end != counts.cend() &&
+           held + end->second <= kTradesHeldMax)
+      held += (end++)->second;
+    outcome = write_symbols(begin, end, log, range, writer);
+    begin = end;
+  }
+  return outcome;
+}
+
+Result<> write_newest_trades(log::Source& log, const Range& range, const std::string& symbol,
+                             int64_t limit, RowWriter<codec::TradeView>& writer) {
+  Newest<model::Trade> newest(limit);
+  const auto outcome = for_each_trade(
+      log, range, symbol, [&](const codec::TradeView& trade) { newest.take(trade.to_trade()); });
+  std::vector<std::string_view> conditions;
+  for (const model::Trade& trade : newest.kept()) writer.add(view_of(trade, conditions));
+  return outcome;
 }
 
 }  // namespace
 
 int query_bars(Config& config, const QueryArguments& arguments) {
-  const auto range = parse_range(arguments);
-  const auto format = parse_row_format(arguments.format);
-  QueryArguments shown = arguments;
-  if (format == RowFormat::table && shown.columns.empty()) shown.columns = table_bar_columns();
-  const auto columns = columns_or_say(bar_columns(), kStableBarColumns, shown);
-  std::vector<model::Interval> intervals;
-  for (const std::string& name : arguments.intervals) {
-    const auto interval = model::parse_interval(name);
-    if (!interval) {
-      fmt::print(stderr, "tapeline: --intervals: '{}' is not a known length; known are {}\n", name,
-                 known_intervals_text());
-      return kUsage;
-    }
-    intervals.push_back(*interval);
-  }
-  if (!range || !columns || !format) return kUsage;
+  const auto question =
+      question_or_say(arguments, bar_columns(), kStableBarColumns, kTableBarColumns);
+  const auto intervals = intervals_or_say(arguments.intervals);
+  if (!question || !intervals) return kUsage;
   metrics::Registry metrics;
-  const auto view = open_view(config, metrics);
-  if (!view) return kFailed;
-  auto reader = view->store->open_reader();
-  if (!reader) return report(reader.error(), true);
+  const auto view = open_tape_to_read(config, posix_file_system(), system_clock(), metrics);
+  if (!view) return failed(view.error());
+  auto reader = view.value().store->open_reader();
+  if (!reader) return failed(reader.error());
 
   store::BarQuery query{.symbol = arguments.symbol,
                         .interval = std::nullopt,
                         .basis = *model::parse_basis(arguments.basis),
-                        .from = range->from,
-                        .to = range->to,
+                        .from = question->range.from,
+                        .to = question->range.to,
                         .limit = 0,
                         .newest = false};
-  if (intervals.size() == 1) query.interval = intervals.front();
-  RowWriter<model::Bar> writer(*format, *columns);
-  std::deque<model::Bar> newest;
+  if (intervals->size() == 1) query.interval = intervals->front();
   const auto wanted = [&](const model::Bar& bar) {
-    return intervals.empty() ||
-           std::find(intervals.begin(), intervals.end(), bar.key.interval) != intervals.end();
+    return intervals->empty() ||
+           std::find(intervals->begin(), intervals->end(), bar.key.interval) != intervals->end();
   };
+  RowWriter<model::Bar> writer(question->format, question->columns);
+  Newest<model::Bar> newest(arguments.limit);
   const auto outcome = reader.value()->bars(query, [&](const model::Bar& bar) {
     if (!wanted(bar)) return true;
-    if (arguments.limit == 0) {
-      writer.add(bar);
-      return true;
-    }
-    newest.push_back(bar);
-    if (newest.size() > static_cast<size_t>(arguments.limit)) newest.pop_front();
+    arguments.limit == 0 ? writer.add(bar) : newest.take(bar);
     return true;
   });
-  for (const model::Bar& bar : newest) writer.add(bar);
+  for (const model::Bar& bar : newest.kept()) writer.add(bar);
   return report(outcome, writer.finish());
 }
 
 int query_trades(Config& config, const QueryArguments& arguments) {
-  const auto range = parse_range(arguments);
-  const auto format = parse_row_format(arguments.format);
-  QueryArguments shown = arguments;
-  if (format == RowFormat::table && shown.columns.empty()) shown.columns = table_trade_columns();
-  const auto columns = columns_or_say(trade_columns(), kStableTradeColumns, shown);
-  if (!range || !columns || !format) return kUsage;
+  const auto question =
+      question_or_say(arguments, trade_columns(), kStableTradeColumns, kTableTradeColumns);
+  if (!question) return kUsage;
   metrics::Registry metrics;
-  const auto view = open_view(config, metrics);
-  if (!view) return kFailed;
-  RowWriter<codec::TradeView> writer(*format, *columns);
-
-  // The newest few: a ring of them.
-  if (arguments.limit > 0) {
-    std::deque<model::Trade> newest;
-    const auto outcome =
-        for_each_trade(*view->log, *range, arguments.symbol, [&](const codec::TradeView& trade) {
-          newest.push_back(trade.to_trade());
-          if (newest.size() > static_cast<size_t>(arguments.limit)) newest.pop_front();
-        });
-    for (const model::Trade& trade : newest) {
-      const std::vector<std::string_view> names(trade.conditions.begin(), trade.conditions.end());
-      writer.add({.symbol = trade.symbol,
-                  .price = trade.price,
-                  .volume = trade.volume,
-                  .event_time = trade.event_time,
-                  .ingest_time = trade.ingest_time,
-                  .conditions = codec::ConditionsView(names),
-                  .source = trade.id.source,
-                  .epoch = trade.id.epoch,
-                  .sequence = trade.id.sequence,
-                  .frame = trade.frame,
-                  .flags = trade.flags});
-    }
-    return report(outcome, writer.finish());
-  }
-
-  // All of them, by symbol bytes and within a symbol in the order of the log. Symbols are taken
-  // in groups, one reading of the log each, so that memory stays bounded.
-  TradeCounts counts;
-  auto outcome =
-      for_each_trade(*view->log, *range, arguments.symbol, [&](const codec::TradeView& trade) {
-        const auto at = counts.find(trade.symbol);
-        ++(at != counts.end() ? at->second : counts[std::string(trade.symbol)]);
-      });
-  for (auto begin = counts.cbegin(); begin != counts.cend() && outcome.ok();) {
-    size_t held = begin->second;
-    auto end = std::next(begin);
-    while (*format != RowFormat::table && end != counts.cend() &&
-           held + end->second <= kTradesHeldMax)
-      held += (end++)->second;
-    outcome = write_symbols(begin, end, *view->log, *range, writer);
-    begin = end;
-  }
+  const auto view = open_tape_to_read(config, posix_file_system(), system_clock(), metrics);
+  if (!view) return failed(view.error());
+  log::Source& log = *view.value().log;
+  RowWriter<codec::TradeView> writer(question->format, question->columns);
+  const auto outcome =
+      arguments.limit > 0
+          ? write_newest_trades(log, question->range, arguments.symbol, arguments.limit, writer)
+          : write_all_trades(log, question->range, arguments.symbol, question->format, writer);
   return report(outcome, writer.finish());
 }
 
 int query_gaps(Config& config, const QueryArguments& arguments) {
-  const auto range = parse_range(arguments);
-  const auto format = parse_row_format(arguments.format);
-  const auto columns = columns_or_say(gap_columns(), gap_columns().size(), arguments);
-  if (!range || !columns || !format) return kUsage;
+  const auto question = question_or_say(arguments, gap_columns(), gap_columns().size(), "");
+  if (!question) return kUsage;
   metrics::Registry metrics;
-  const auto view = open_view(config, metrics);
-  if (!view) return kFailed;
-  auto reader = view->store->open_reader();
-  if (!reader) return report(reader.error(), true);
-  const auto bound = [](model::EventTime time) {
-    using std::chrono::microseconds;
-    constexpr auto least = model::EventTime(std::chrono::milliseconds(INT64_MIN / 1'000));
-    constexpr auto greatest = model::EventTime(std::chrono::milliseconds(INT64_MAX / 1'000));
-    return model::IngestTime(std::chrono::duration_cast<microseconds>(
-        std::clamp(time, least, greatest).time_since_epoch()));
-  };
-  auto gaps = reader.value()->gaps(arguments.symbol, bound(range->from), bound(range->to), 0);
-  if (!gaps) return report(gaps.error(), true);
-  RowWriter<model::Gap> writer(*format, *columns);
+  const auto view = open_tape_to_read(config, posix_file_system(), system_clock(), metrics);
+  if (!view) return failed(view.error());
+  auto reader = view.value().store->open_reader();
+  if (!reader) return failed(reader.error());
+  auto gaps = reader.value()->gaps(arguments.symbol, in_microseconds(question->range.from),
+                                   in_microseconds(question->range.to), 0);
+  if (!gaps) return failed(gaps.error());
+  RowWriter<model::Gap> writer(question->format, question->columns);
   const size_t count = gaps.value().size();
   const auto limit = static_cast<size_t>(arguments.limit);
   for (size_t i = limit == 0 || count < limit ? 0 : count - limit; i < count; ++i)

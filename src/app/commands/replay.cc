@@ -5,10 +5,10 @@
 #include <cstdio>
 
 #include "app/commands/commands.h"
+#include "app/commands/tell.h"
 #include "app/recordings.h"
 #include "app/session.h"
 #include "app/signals.h"
-#include "app/speed.h"
 #include "ingest/replay/replayer.h"
 
 namespace tapeline::app {
@@ -44,11 +44,6 @@ class ProgressLine {
   BootTime shown_{0};
 };
 
-int failed(const Error& error) {
-  fmt::print(stderr, "tapeline: {}\n", diag::redacted(error.message()));
-  return kFailed;
-}
-
 void print_summary(const ingest::Accounts& accounts, const engine::Counters& counters,
                    const std::string& folder, double seconds) {
   fmt::print(
@@ -62,12 +57,8 @@ void print_summary(const ingest::Accounts& accounts, const engine::Counters& cou
 }  // namespace
 
 int replay(Config& config, const ReplayArguments& arguments) {
-  const auto speed = parse_speed(arguments.speed);
-  if (!speed) {
-    fmt::print(stderr, "tapeline: --speed {} is neither a positive number nor max\n",
-               arguments.speed);
-    return kUsage;
-  }
+  const auto speed = speed_or_say(arguments.speed);
+  if (!speed) return kUsage;
   if (const auto readable = check_recordings(posix_file_system(), arguments.files); !readable)
     return failed(readable.error());
   const Clock& clock = system_clock();
@@ -85,19 +76,14 @@ int replay(Config& config, const ReplayArguments& arguments) {
   if (!session) return failed(session.error());
   Session& tape = *session.value();
 
-  ingest::StageOptions stage_options = ingest::stage_options(config.ingest);
-  stage_options.may_wait = true;
-  ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics, stage_options);
+  ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics,
+                      ingest::replay_stage_options(config.ingest));
   tape.log_settings(config, stage);
 
   ProgressLine line(clock);
   ingest::Replayer replayer(
       posix_file_system(), clock, stage,
-      [&](const std::string& source) -> ingest::ReplayedBefore {
-        const auto* state = tape.source(source);
-        return state == nullptr ? ingest::ReplayedBefore{}
-                                : ingest::ReplayedBefore{state->sequence, state->ended};
-      },
+      [&](const std::string& source) { return tape.replayed_before(source); },
       [&](const ingest::ReplayProgress& progress) { line.show(progress); });
   active = &replayer;
   if (interrupted) replayer.stop();

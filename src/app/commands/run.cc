@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "app/commands/commands.h"
+#include "app/commands/tell.h"
 #include "app/events.h"
 #include "app/live.h"
 #include "app/publisher.h"
@@ -11,9 +12,7 @@
 #include "app/session.h"
 #include "app/signals.h"
 #include "app/simulator_thread.h"
-#include "app/speed.h"
 #include "app/status_board.h"
-#include "base/diag.h"
 
 namespace tapeline::app {
 namespace {
@@ -21,11 +20,6 @@ namespace {
 constexpr std::chrono::milliseconds kStoredEvery{100};
 constexpr std::chrono::seconds kSampleEvery{1};
 constexpr std::chrono::minutes kRetentionEvery{1};
-
-int failed(const Error& error) {
-  fmt::print(stderr, "tapeline: {}\n", diag::redacted(error.message()));
-  return kFailed;
-}
 
 /// What is run and how it is called.
 struct Plan {
@@ -51,6 +45,11 @@ Plan make_plan(const Config& config, const RunArguments& arguments) {
   }
   return plan;
 }
+
+// Client and simulator do not know each other; what they agree on is checked here.
+static_assert(simulate::kFeedLabelHeader == ingest::finnhub::kLabelHeader);
+static_assert(simulate::kClockHeader == ingest::finnhub::kClockHeader);
+static_assert(simulate::kEndOfRecording == ingest::finnhub::kEndOfRecording);
 
 /// What a server calls itself that is not Finnhub's; empty when it does not say, or does not
 /// answer.
@@ -240,12 +239,8 @@ class Run {
 }  // namespace
 
 int run(Config& config, const RunArguments& arguments) {
-  const auto speed = parse_speed(arguments.speed);
-  if (!speed) {
-    fmt::print(stderr, "tapeline: --speed {} is neither a positive number nor max\n",
-               arguments.speed);
-    return kUsage;
-  }
+  const auto speed = speed_or_say(arguments.speed);
+  if (!speed) return kUsage;
   if (const auto readable = check_recordings(posix_file_system(), arguments.recordings); !readable)
     return failed(readable.error());
   const Clock& clock = system_clock();

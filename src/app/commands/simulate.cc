@@ -3,8 +3,8 @@
 #include <cstdio>
 
 #include "app/commands/commands.h"
+#include "app/commands/tell.h"
 #include "app/signals.h"
-#include "base/diag.h"
 #include "net/loop.h"
 #include "simulate/server.h"
 
@@ -15,8 +15,8 @@ int run_simulator(Config& config) {
   const SignalWatcher signals([&] { loop->stop(); });
   auto server = simulate::start(*loop, system_clock(), config.simulate);
   if (!server) {
-    fmt::print(stderr, "tapeline: {}\n", diag::redacted(server.error().message()));
-    return server.error().code() == ErrorCode::invalid ? kUsage : kFailed;
+    const int code = failed(server.error());
+    return server.error().code() == ErrorCode::invalid ? kUsage : code;
   }
   fmt::print("tapeline: simulating on {}\n", server.value()->websocket_url());
   fmt::print("tapeline: REST below {}\n", server.value()->rest_url());
