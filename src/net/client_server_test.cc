@@ -174,6 +174,33 @@ TEST_F(ClientServerTest, MessagesGoBothWaysOverTls) {
   }
 }
 
+/// A resolver that knows no /etc/hosts has never heard of these.
+TEST_F(ClientServerTest, LocalhostNeedsNoResolver) {
+  start();
+  for (const char* host : {"localhost", "LocalHost.", "feed.localhost"}) {
+    host_ = host;
+    opened_ = false;
+    client_ = connector_->make_websocket();
+    connect();
+    run_until([&] { return opened_ || closed_; });
+    ASSERT_FALSE(closed_) << closed_->message;
+  }
+}
+
+TEST_F(ClientServerTest, NobodyOnLocalhostIsAConnectionRefused) {
+  start();
+  host_ = "localhost";
+  const std::string address = url("ws", "/");
+  const std::string where = "localhost:" + std::to_string(server_->port());
+  server_.reset();
+  WebSocketClient::Handlers handlers;
+  handlers.closed = [this](const Closed& closed) { closed_ = closed; };
+  client_->connect(address, client_options_, handlers);
+  run_until([&] { return closed_.has_value(); });
+  EXPECT_EQ(closed_->kind, Closed::Kind::connect_failed);
+  EXPECT_EQ(closed_->message, "cannot connect to " + where + ": Connection refused");
+}
+
 TEST_F(ClientServerTest, AStrangersCertificateIsRefused) {
   use_tls("DNS:localhost,IP:127.0.0.1");
   client_options_.tls.ca_file.clear();

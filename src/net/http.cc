@@ -134,4 +134,14 @@ std::optional<Url> parse_url(std::string_view text) {
   return url;
 }
 
+bool is_localhost(std::string_view host) {
+  static constexpr std::string_view kName = "localhost";
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host.size() < kName.size()) return false;
+  const std::string_view parent = host.substr(0, host.size() - kName.size());
+  return (parent.empty() || parent.ends_with('.')) &&
+         std::ranges::equal(host.substr(parent.size()), kName,
+                            [](char c, char lower) { return (c | 0x20) == lower; });
+}
+
 }  // namespace tapeline::net

@@ -9,8 +9,9 @@
 
 namespace tapeline::net {
 
-/// Header names are kept in lower case.
+/// Names with their values, in order; names of received ones are in lower case.
 using Headers = std::vector<std::pair<std::string, std::string>>;
+/// The first one's value, inside `headers`; null when there is none.
 const std::string* find_header(const Headers& headers, std::string_view lower_case_name);
 
 struct Request {
@@ -21,6 +22,7 @@ struct Request {
   std::string body;
   std::string peer;  ///< "127.0.0.1:50122"
 
+  /// The first one's value, inside this request; null when there is none.
   const std::string* query_value(std::string_view name) const;
 };
 
@@ -35,6 +37,7 @@ Response text_response(int status, std::string_view content_type, std::string bo
 
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 std::string percent_encode(std::string_view text);
+/// Nothing when a '%' is not followed by two hexadecimal digits. `plus_is_space`: as in a query.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
 /// A parsed http, https, ws or wss address.
@@ -44,6 +47,11 @@ struct Url {
   uint16_t port = 0;
   std::string target;  ///< Path and query, "/" at least.
 };
+/// Nothing when it is none, or its port or target could not be sent.
 std::optional<Url> parse_url(std::string_view text);
+
+/// True of "localhost" and every name under it, in any case: this machine whatever a resolver or
+/// /etc/hosts says (RFC 6761, section 6.3).
+bool is_localhost(std::string_view host);
 
 }  // namespace tapeline::net

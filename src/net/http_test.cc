@@ -55,6 +55,13 @@ TEST(Url, RefusesWhatIsNone) {
     EXPECT_FALSE(parse_url(text)) << text;
 }
 
+TEST(Localhost, IsTheNameAndAllBelowIt) {
+  for (const char* host : {"localhost", "LOCALHOST", "localhost.", "a.localhost", "a.b.localhost."})
+    EXPECT_TRUE(is_localhost(host)) << host;
+  for (const char* host : {"", ".", "localhos", "notlocalhost", "localhost.com", "127.0.0.1"})
+    EXPECT_FALSE(is_localhost(host)) << host;
+}
+
 TEST(Request, FindsHeadersAndQueryValues) {
   Request request;
   request.headers = {{"host", "a"}, {"x-token", "b"}};

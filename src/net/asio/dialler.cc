@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <boost/asio/connect.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <vector>
 
 namespace tapeline::net::internal {
 namespace {
@@ -28,6 +30,11 @@ class Contexts {
   std::map<std::string, std::unique_ptr<asio::ssl::context>> contexts_;
 };
 
+/// IPv4 last: a failure to reach it is what a person should hear of.
+std::vector<tcp::endpoint> loopback_endpoints(uint16_t port) {
+  return {{asio::ip::address_v6::loopback(), port}, {asio::ip::address_v4::loopback(), port}};
+}
+
 /// The work of one Dial; its handlers hold it, the Dial only says when to stop.
 class Attempt : public std::enable_shared_from_this<Attempt> {
  public:
@@ -41,6 +48,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
         socket_(io) {}
 
   void start() {
+    if (is_localhost(url_.host)) return connect(loopback_endpoints(url_.port));
     resolver_.async_resolve(
         url_.host, std::to_string(url_.port),
         [self = shared_from_this()](error_code error, const tcp::resolver::results_type& results) {
@@ -50,7 +58,7 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
                               fmt::format("cannot find the host '{}': {}; check its name and "
                                           "this machine's network",
                                           self->url_.host, error.message()));
-          self->connect(results);
+          self->connect({results.begin(), results.end()});
         });
   }
 
@@ -64,9 +72,10 @@ class Attempt : public std::enable_shared_from_this<Attempt> {
   }
 
  private:
-  void connect(const tcp::resolver::results_type& results) {
+  /// Tries one after the other; the last one's failure is told.
+  void connect(const std::vector<tcp::endpoint>& endpoints) {
     asio::async_connect(
-        socket_, results, [self = shared_from_this()](error_code error, const tcp::endpoint&) {
+        socket_, endpoints, [self = shared_from_this()](error_code error, const tcp::endpoint&) {
           if (self->over_) return;
           if (error)
             return self->fail(Closed::Kind::connect_failed,
