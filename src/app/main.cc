@@ -224,6 +224,7 @@ int main(int argc, char** argv) {
         ->check(CLI::NonNegativeNumber);
     command->callback([&, body, format] {
       if (query.format.empty()) query.format = format;
+      query.with_digest = true;
       code = with_config(common, {}, [&](Config& config) { return body(config, query); });
     });
     command->preparse_callback([&](size_t) { query.limit = 50; });

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "model/digest.h"
 #include "model/time.h"
 
 namespace tapeline::app {
@@ -111,6 +112,7 @@ const std::vector<Column<model::Bar>>& bar_columns() {
       {"final", true, [](const Bar& b, std::string& out) { out += b.final ? "true" : "false"; }},
       {"through", true,
        [](const Bar& b, std::string& out) { append_integer(out, b.through.raw()); }},
+      {"digest", false, [](const Bar& b, std::string& out) { out += model::digest(b); }},
   };
   return columns;
 }

@@ -26,7 +26,8 @@ struct Column {
   std::function<void(const T&, std::string& out)> text;
 };
 
-/// Every column that bars have; the stable export is the first `kStableBarColumns` of them.
+/// Every column that bars have; the stable export is the first `kStableBarColumns` of them, the
+/// digest the last.
 inline constexpr size_t kStableBarColumns = 12;
 const std::vector<Column<model::Bar>>& bar_columns();
 

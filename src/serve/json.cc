@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "model/digest.h"
 #include "model/time.h"
 #include "model/venue.h"
 
@@ -205,6 +206,7 @@ void append_bar(std::string& out, const model::Bar& bar) {
   json.key("gap").boolean(bar.gap);
   json.key("revision").number(bar.revision);
   json.key("final").boolean(bar.final);
+  json.key("digest").text(model::digest(bar));
   append_consolidated(json, bar.key.symbol);
   json.end_object();
 }

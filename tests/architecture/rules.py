@@ -17,7 +17,7 @@ THIRD_PARTY = {
     "date/": ("base/", "model/", "engine/"),
     "simdjson.h": ("codec/",),
     "boost/": ("net/",),
-    "openssl/": ("net/",),
+    "openssl/": ("net/", "base/sha256."),
     "sqlite3.h": ("store/embedded/",),
     "snappy": ("log/embedded/",),
     "xxhash.h": ("codec/",),

@@ -317,13 +317,12 @@ def is_sqlite(path):
         return file.read(16) == b"SQLite format 3\0"
 
 
-def oracle(*files, intervals="1s,1m,5m", ledger=False, folder):
+def oracle(*files, intervals="1s,1m,5m", ledger=False, digests=False, folder):
     """The export that the oracle expects for these files."""
     output = folder / "oracle.csv"
     command = [sys.executable, TESTS / "oracle" / "oracle.py", *files, "--intervals", intervals, "--output", output]
-    done = subprocess.run(
-        [*command, *(["--from-ledger"] if ledger else [])], capture_output=True, text=True, check=False
-    )
+    flags = [*(["--from-ledger"] if ledger else []), *(["--digests"] if digests else [])]
+    done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return output.read_text("utf-8")
 

@@ -32,6 +32,7 @@ import datetime
 import decimal
 import functools
 import gzip
+import hashlib
 import itertools
 import json
 import re
@@ -374,10 +375,18 @@ def bars_of(tape, intervals_ms):
                     yield bar_of(symbol, interval_ms, start_ms, list(members))
 
 
-def write_bars(bars, output):
+def digest_of(bar, basis="all"):
+    """The digest of a row of the export, as docs/digest.md defines it."""
+    symbol, interval_ms, start_ms, open_, high, low, close, volume, notional, count, update_count, priced_by = bar
+    lines = ["tapeline-bar-1", interval_ms, start_ms, basis, priced_by, open_, high, low, close, volume, notional]
+    text = "".join(f"{line}\n" for line in [*lines, count, update_count]) + symbol
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+
+
+def write_bars(bars, output, digests=False):
     writer = csv.writer(output, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(bars)
+    writer.writerow([*HEADER, "digest"] if digests else HEADER)
+    writer.writerows([*bar, digest_of(bar)] if digests else bar for bar in bars)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -402,6 +411,7 @@ def main(arguments=None):
         "--now-ms", type=int, default=time.time_ns() // 1_000_000, help="the wall clock, for recordings"
     )
     parser.add_argument("--future-bound-ms", type=int, default=FUTURE_BOUND_MS, help="how far ahead a time may lie")
+    parser.add_argument("--digests", action="store_true", help="add each bar's digest as a last column")
     parser.add_argument("--output", help="write here instead of standard output")
     parser.add_argument("--summary", action="store_true", help="one JSON line on standard error: accepted, rejected")
     options = parser.parse_args(arguments)
@@ -410,7 +420,7 @@ def main(arguments=None):
     # csv writes a str as it is; the bytes must be UTF-8 and LF whatever the machine's locale says.
     path = options.output if options.output else sys.stdout.fileno()
     with open(path, "w", encoding="utf-8", newline="", closefd=options.output is not None) as output:
-        write_bars(bars_of(tape, options.intervals), output)
+        write_bars(bars_of(tape, options.intervals), output, options.digests)
     if options.summary:
         json.dump({"accepted": tape.accepted, "rejected": dict(sorted(tape.rejected.items()))}, sys.stderr)
         sys.stderr.write("\n")

@@ -36,10 +36,11 @@ struct QueryArguments {
   std::string symbol;  ///< Empty: all.
   std::vector<std::string> intervals;
   std::string basis = "all";
-  std::string from, to;  ///< RFC 3339 or milliseconds; empty: open.
-  int64_t limit = 0;     ///< The newest so many; 0: all.
-  std::string format;    ///< "table", "csv", "json".
-  std::string columns;   ///< Names joined with commas; empty: the stable ones.
+  std::string from, to;      ///< RFC 3339 or milliseconds; empty: open.
+  int64_t limit = 0;         ///< The newest so many; 0: all.
+  std::string format;        ///< "table", "csv", "json".
+  std::string columns;       ///< Names joined with commas; empty: the stable ones.
+  bool with_digest = false;  ///< JSON of bars without `columns` ends with the digest.
 };
 int query_bars(Config& config, const QueryArguments& arguments);
 int query_trades(Config& config, const QueryArguments& arguments);

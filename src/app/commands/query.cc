@@ -227,10 +227,11 @@ Result<> write_newest_trades(log::Source& log, const Range& range, const std::st
 }  // namespace
 
 int query_bars(Config& config, const QueryArguments& arguments) {
-  const auto question =
-      question_or_say(arguments, bar_columns(), kStableBarColumns, kTableBarColumns);
+  auto question = question_or_say(arguments, bar_columns(), kStableBarColumns, kTableBarColumns);
   const auto intervals = intervals_or_say(arguments.intervals);
   if (!question || !intervals) return kUsage;
+  if (arguments.with_digest && question->format == RowFormat::jsonl && arguments.columns.empty())
+    question->columns.push_back(bar_columns().back());
   metrics::Registry metrics;
   const auto view = open_tape_to_read(config, posix_file_system(), system_clock(), metrics);
   if (!view) return failed(view.error());
