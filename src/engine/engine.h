@@ -76,7 +76,7 @@ class Engine {
     int64_t epoch = 0;
     int64_t sequence = 0;
     bool open = false;             ///< The epoch was opened and not closed.
-    model::IngestTime last_frame;  ///< Arrival of the newest record of it.
+    model::IngestTime last_frame;  ///< Its arrival; the epoch's opening when none came since.
     bool ended = false;            ///< A recording that was read to its end.
   };
   std::vector<SourceState> sources() const;

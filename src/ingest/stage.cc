@@ -614,7 +614,8 @@ void Stage::gap(std::string_view source, model::IngestTime from, model::IngestTi
   control.kind = model::ControlKind::gap;
   control.source = source;
   control.symbol = std::move(symbol);
-  control.from = from;
+  // The log's times begin in 1970; a machine without a clock of its own starts there.
+  control.from = std::max(from, model::IngestTime());
   control.to = to;
   control.detail = to_string(cause);
   impl_->add(std::move(control));

@@ -166,6 +166,31 @@ def test_a_kill_is_a_gap_that_people_can_see(feed, market, tapeline):
     assert "crash" in tapeline.run("gaps", "--data-dir", tapeline.data).stdout
 
 
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_connection_that_brought_nothing_is_followed_by_a_gap_from_its_opening(end, feed, market, tapeline, rng):
+    """A quiet market: nothing came, so there is no last frame that the gap could begin at."""
+    begin_us = time.time_ns() // 1_000
+    live = tapeline.run_live(feed.url, ["AAPL"])
+    feed.wait_for_subscriptions(["AAPL"])
+
+    def controls(kind):
+        entries = [entry for path in tapeline.segments() for entry in segments.read_segment(path)[0]]
+        return [control for control in segments.controls_of(entries) if control["kind"] == kind]
+
+    harness.wait_until(lambda: controls("subscribed"), "a subscription in the log")
+    getattr(live, end)()
+    rows = [row for row in market if row["symbol"] == "AAPL"][:10]
+    live = tapeline.run_live(feed.url, ["AAPL"])
+    feed.wait_for_subscriptions(["AAPL"], 2)
+    for frame in feeds.frames_of(rows, rng):
+        feed.send(frame)
+    tapeline.wait_for_logged(len(rows))
+    live.stop()
+    gaps = controls("gap")
+    assert gaps and all(gap["from"].timestamp() * 1e6 > begin_us - 10_000_000 for gap in gaps), gaps
+    assert sum(int(line.split(",")[9]) for line in tapeline.export_bars("1s").splitlines()[1:]) == len(rows)
+
+
 def test_history_is_there_after_a_restart(feed, market, tapeline, rng):
     symbols = feeds.symbols_of(market)
     live = tapeline.run_live(feed.url, symbols)
