@@ -73,7 +73,7 @@ class Loader {
   void overrides(const std::vector<std::string>& pairs) {
     for (const std::string& pair : pairs) {
       const auto equals = pair.find('=');
-      if (equals == std::string::npos)
+      if (equals == std::string::npos || equals == 0)
         problems_.push_back(fmt::format("--set {}: expected key=value", pair));
       else
         set(pair.substr(0, equals), pair.substr(equals + 1), "command line");
@@ -93,8 +93,8 @@ class Loader {
       } else if (const auto text = as_text(node)) {
         set(key, *text, place);
       } else {
-        problems_.push_back(
-            fmt::format("{} ({}): a value of this kind is not allowed", key, place));
+        problems_.push_back(fmt::format(
+            "{} ({}): must be text, a number, true or false, or a list of them", key, place));
       }
     }
   }

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <charconv>
 #include <cstdio>
 #include <functional>
 
@@ -131,6 +132,14 @@ void add_query_options(CLI::App& command, QueryArguments& query, bool with_inter
       ->capture_default_str();
 }
 
+/// Empty when `text` is a whole number from 0, else what it should be.
+std::string is_count(const std::string& text) {
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error == std::errc() && end == text.data() + text.size() && value >= 0) return "";
+  return fmt::format("{} is no whole number from 0", text);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -147,7 +156,7 @@ int main(int argc, char** argv) {
   RunArguments run_arguments;
   std::vector<std::string> symbols;
   std::string url;
-  int port = -1;
+  std::string port;
   auto* run_command =
       app.add_subcommand("run", "Do everything in one process: feed, log, bars, dashboard and API");
   common.add_to(*run_command);
@@ -166,15 +175,16 @@ int main(int argc, char** argv) {
                    "Connect to this server, which speaks Finnhub's protocol, instead of Finnhub")
       ->type_name("URL")
       ->excludes(replay_option);
-  run_command->add_option("--port", port,
-                          "Serve dashboard and API on this port; 0 takes any free one");
+  run_command
+      ->add_option("--port", port, "Serve dashboard and API on this port; 0 takes any free one")
+      ->type_name("PORT");
   run_command->add_flag("--exit-at-end", run_arguments.exit_at_end,
                         "End when the recording has ended and its bars are final");
   run_command->callback([&] {
     std::vector<std::string> more;
     if (!symbols.empty()) more.push_back("feed.symbols=" + joined(symbols));
     if (!url.empty()) more.push_back("feed.url=" + url);
-    if (port >= 0) more.push_back(fmt::format("serve.port={}", port));
+    if (!port.empty()) more.push_back("serve.port=" + port);
     code = with_config(common, more, [&](Config& config) { return run(config, run_arguments); });
   });
 
@@ -221,7 +231,8 @@ int main(int argc, char** argv) {
                         "Show this symbol only, such as AAPL or BINANCE:BTCUSDT");
     add_query_options(*command, query, with_intervals);
     command->add_option("--limit", query.limit, "Show the newest so many (default 50; 0 shows all)")
-        ->check(CLI::NonNegativeNumber);
+        ->type_name("COUNT")
+        ->check(is_count, "");
     command->callback([&, body, format] {
       if (query.format.empty()) query.format = format;
       query.with_digest = true;

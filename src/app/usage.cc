@@ -78,7 +78,10 @@ std::string explain_usage(const CLI::App& app, const CLI::ParseError& error) {
   if (const auto commands = commands_of(*place.command);
       !commands.empty() && place.command->get_subcommands().empty())
     return see(fmt::format("{} needs a command: {}", place.words, joined(commands)));
-  return see(fmt::format("{}: {}", place.words, error.what()));
+  const std::string what = error.what();
+  if (const auto at = what.find(" is required"); at != std::string::npos)
+    return see(fmt::format("{} needs {}", place.words, what.substr(0, at)));
+  return see(fmt::format("{}: {}", place.words, what));
 }
 
 }  // namespace tapeline::app

@@ -65,7 +65,7 @@ TEST_F(UsageTest, SaysWhatIsMissingOrWrong) {
   EXPECT_EQ(explained({"export"}),
             "tapeline export needs a command: bars, trades (`tapeline export --help` shows all)");
   EXPECT_EQ(explained({"replay"}),
-            "tapeline replay: files is required (`tapeline replay --help` shows all)");
+            "tapeline replay needs files (`tapeline replay --help` shows all)");
   EXPECT_EQ(explained({"run", "--port", "abc"}),
             "tapeline run: Could not convert: --port = abc (`tapeline run --help` shows all)");
 }

@@ -82,7 +82,8 @@ void Controls::open_epoch(const model::Control& control, Source& source) {
   const SourceId id = state_.sources.intern(source.name);
   // A process that died could not say when its connection ended: the last record did arrive.
   if (source.open) end_coverage(id, source.last_frame_us / 1'000);
-  // Nothing need ever come on this connection; what it missed still cannot lie before its beginning.
+  // Nothing need ever come on this connection; what it missed still cannot lie before its
+  // beginning.
   source.last_frame_us =
       std::max(source.last_frame_us, control.ingest_time.time_since_epoch().count());
   source.epoch_newest = control.epoch;

@@ -97,7 +97,7 @@ Result<> check_empty(FileSystem& files, const std::string& folder) {
 
 Error cannot_write(const Error& cause) {
   return make_error(cause.code() == ErrorCode::full ? ErrorCode::full : ErrorCode::failed,
-                    "data directory: {}; give this user the right to write there, or {}",
+                    "data directory: {}; it has to be a folder that this user may write to; {}",
                     cause.message(), kChooseAnother);
 }
 

@@ -135,6 +135,13 @@ def test_law_11_no_answer_file_or_line_shows_the_token(feed, make_tapeline):
     assert files and not [path for path in files if harness.TOKEN.encode() in path.read_bytes()]
 
 
+def test_law_11_a_token_inside_the_address_is_refused_and_not_repeated(tapeline):
+    """As in the address of Finnhub's own examples."""
+    done = tapeline.run("run", "--url", f"wss://ws.finnhub.io?token={harness.TOKEN}", code=2)
+    assert "feed.url" in done.stderr and "feed.token (FINNHUB_API_TOKEN)" in done.stderr
+    assert harness.TOKEN not in done.stdout + done.stderr
+
+
 # The disk and the clock of a running program.
 
 

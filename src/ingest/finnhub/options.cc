@@ -1,15 +1,39 @@
 #include "ingest/finnhub/options.h"
 
+#include <fmt/format.h>
+
+#include "base/diag.h"
+#include "net/http.h"
+
 namespace tapeline::ingest::finnhub {
 
 namespace {
+
+/// What is wrong with an address of which `plain` or `secure` is the scheme; empty when nothing is.
+/// A token inside, as in the feed's own examples, would be shown with the settings: it is refused
+/// and redacted from now on.
+std::string wrong_address(std::string_view address, std::string_view plain,
+                          std::string_view secure) {
+  constexpr std::string_view kToken = "token=";
+  if (const size_t at = address.find(kToken); at != std::string_view::npos) {
+    const std::string_view rest = address.substr(at + kToken.size());
+    diag::redact(rest.substr(0, rest.find_first_of("&#")));
+    return "must not hold the token; give that as feed.token (FINNHUB_API_TOKEN)";
+  }
+  const bool scheme = address.starts_with(plain) || address.starts_with(secure);
+  if (scheme && net::parse_url(address)) return {};
+  return fmt::format("must be {}HOST[:PORT][/PATH] or {}HOST[:PORT][/PATH]", plain, secure);
+}
 
 void declare_address(settings::Declarer& declarer, Options& options) {
   declarer.text("url", options.url,
                 "Address of the feed's WebSocket; the token is added to it. A simulator's is "
                 "ws://127.0.0.1:PORT.");
+  declarer.refine("feed.url", [&options] { return wrong_address(options.url, "ws://", "wss://"); });
   declarer.text("rest_url", options.rest_url,
                 "Address of the REST interface: symbol search and validation.");
+  declarer.refine("feed.rest_url",
+                  [&options] { return wrong_address(options.rest_url, "http://", "https://"); });
   declarer.secret("token", options.token,
                   "The key of the feed; without one `run` simulates a market.");
   declarer.text("ca_file", options.ca_file,
