@@ -27,7 +27,10 @@ Session::~Session() {
 
 void Session::log_settings(const Config& config, ingest::Stage& stage) const {
   const auto& known = pipeline_->recovered().settings;
-  for (const std::string& setting : config.content.details()) {
+  std::vector<std::string> settings = config.content.details();
+  const std::vector<std::string> of_ingest = config.ingest.details();
+  settings.insert(settings.end(), of_ingest.begin(), of_ingest.end());
+  for (const std::string& setting : settings) {
     if (std::find(known.begin(), known.end(), setting) != known.end()) continue;
     model::Control control;
     control.kind = model::ControlKind::setting;

@@ -29,8 +29,8 @@ class Session {
   Tape& tape() { return tape_; }
   Pipeline& pipeline() { return *pipeline_; }
 
-  /// Writes what must stand in the log before new trades: the content settings that differ from
-  /// those in force in it, and a gap for each hole that damage made.
+  /// Writes what must stand in the log before new trades: the settings that decide content and
+  /// differ from those last written there, and a gap for each hole that damage made.
   void log_settings(const Config& config, ingest::Stage& stage) const;
 
   /// What the log held of a source when the session was opened; nothing when it is unknown.

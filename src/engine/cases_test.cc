@@ -96,6 +96,7 @@ class Runner {
     std::vector<std::string_view> conditions;
     if (options.contains("condition")) conditions.push_back(options["condition"]);
     view.conditions = codec::ConditionsView(conditions);
+    if (options.contains("flags")) view.flags = flags(options["flags"]);
     world_.add(view);
   }
 
@@ -228,6 +229,7 @@ class Runner {
     if (field == "notional") return sum(bar.notional);
     if (field == "count") return std::to_string(bar.trade_count);
     if (field == "updates") return std::to_string(bar.price_update_count);
+    if (field == "suspects") return std::to_string(bar.suspect_duplicate_count);
     if (field == "by") return std::string(model::to_string(bar.priced_by));
     if (field == "revision") return std::to_string(bar.revision);
     if (field == "covered") return bar.coverage_ms ? std::to_string(*bar.coverage_ms) : "null";
@@ -269,6 +271,12 @@ class Runner {
   }
   model::EventTime event_time(const std::string& text) const {
     return std::chrono::floor<std::chrono::milliseconds>(time(text));
+  }
+
+  static int32_t flags(const std::string& text) {
+    if (text == "repeated") return model::kRepeated;
+    ADD_FAILURE() << "unknown flag " << text;
+    return 0;
   }
 
   static model::Decimal decimal(const std::string& text, int decimals_max) {

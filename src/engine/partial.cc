@@ -37,6 +37,7 @@ void PricePath::merge(const PricePath& other, const KeyOrder& order) {
 }
 
 void Partial::add(const codec::TradeView& record, const RecordKey& key, const KeyOrder& order) {
+  suspects += (record.flags & model::kRepeated) != 0;
   if (record.is_price_update()) {
     updates.add(key, record.price, order);
     return;
@@ -51,6 +52,7 @@ void Partial::merge(const Partial& other, const KeyOrder& order) {
   volume.merge(other.volume);
   notional.merge(other.notional);
   updates.merge(other.updates, order);
+  suspects += other.suspects;
 }
 
 }  // namespace tapeline::engine

@@ -52,6 +52,7 @@ struct Partial {
   PricePath trades;
   model::Sum volume, notional;  ///< Of trades.
   PricePath updates;
+  int64_t suspects = 0;  ///< Of all its records: those whose frame repeats an earlier one.
 
   void add(const codec::TradeView& record, const RecordKey& key, const KeyOrder& order);
   void merge(const Partial& other, const KeyOrder& order);

@@ -11,7 +11,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kMagic = "TLB";
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kVersion = 2;
 constexpr size_t kSessions = 5;
 constexpr size_t kUsualBytes = 160;
 static_assert(static_cast<size_t>(model::Session::continuous) + 1 == kSessions,
@@ -129,7 +129,9 @@ Partial read_partial(StateReader& in) {
   partial.volume = in.sum();
   partial.notional = in.sum();
   partial.updates = read_path(in);
+  partial.suspects = static_cast<int64_t>(in.varint());
   if (partial.records() == 0) in.fail();
+  if (partial.suspects < 0 || partial.suspects > partial.records()) in.fail();
   return partial;
 }
 
@@ -151,6 +153,7 @@ void show(const Partial& partial, model::Bar& out) {
   out.notional = partial.notional;
   out.trade_count = partial.trades.count;
   out.price_update_count = partial.updates.count;
+  out.suspect_duplicate_count = partial.suspects;
 }
 
 /// What the bar shows of its partials.
@@ -220,6 +223,7 @@ std::string encode_state(const Bar& bar, const SourceTable& sources) {
     body.sum(partial.volume);
     body.sum(partial.notional);
     write(body, partial.updates, local);
+    body.varint(static_cast<uint64_t>(partial.suspects));
   });
   // The names come last, because the partials say which there are.
   body.varint(local.others().size());

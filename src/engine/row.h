@@ -10,11 +10,11 @@
 
 /// A bar as others see it, and the state from which the engine takes it up again.
 ///
-/// State, sealed as in wire.h (magic "TLB", version 1):
+/// State, sealed as in wire.h (magic "TLB", version 2):
 ///
 ///     recording   whether any record is of a recording
 ///     certificate of a final bar
-///     partials    by session: session, trades, volume, notional, updates
+///     partials    by session: session, trades, volume, notional, updates, suspects
 ///     trades,
 ///     updates     count; unless 0: first key, last key, open, close, high, low
 ///     key         event time, number of the source, epoch, sequence

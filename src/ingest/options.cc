@@ -1,6 +1,14 @@
 #include "ingest/options.h"
 
+#include <fmt/format.h>
+
 namespace tapeline::ingest {
+
+std::vector<std::string> Options::details() const {
+  return {fmt::format("ingest.dedupe={}", dedupe),
+          fmt::format("ingest.dedupe_window_ms={}", dedupe_window_ms),
+          fmt::format("ingest.future_ms_max={}", future_ms_max)};
+}
 
 void declare(settings::Declarer& declarer, Options& options) {
   declarer.section("ingest", "How frames and rows become records.");

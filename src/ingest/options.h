@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/settings.h"
 #include "ingest/stage.h"
@@ -16,6 +17,10 @@ struct Options {
   int64_t batch_bytes = 256 << 10;
   int64_t held_bytes_max = 8 << 20;
   std::string replay_clock = "feed";
+
+  /// Those that decide what enters the log and with which marks, as "key=value": they are written
+  /// into it, so that it says by which rule its records were judged.
+  std::vector<std::string> details() const;
 };
 
 /// Declares the members of `options`, which keep what is declared: the values are in bounds.

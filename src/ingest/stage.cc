@@ -448,10 +448,7 @@ class Stage::Impl {
   void take_elements(const codec::Frame& parsed, std::string_view bytes,
                      model::IngestTime ingest_time, FrameOutcome& outcome) {
     if (options_.dedupe != Dedupe::off && !parsed.elements.empty()) {
-      const int64_t now_us = epoch_.clock == SourceClock::feed && newest_event_
-                                 ? newest_event_->time_since_epoch().count() * 1'000
-                                 : ingest_time.time_since_epoch().count();
-      outcome.repeated = memory_.repeats(bytes, now_us);
+      outcome.repeated = memory_.repeats(bytes, time_of(parsed, ingest_time));
       accounts_.frames_repeated += outcome.repeated;
     }
     const bool collapse = outcome.repeated && options_.dedupe == Dedupe::collapse;
@@ -473,6 +470,15 @@ class Stage::Impl {
         ++outcome.rejected;
     }
     outcome.trades = trades_;
+  }
+
+  /// When a frame came, in the source's own time: so a recording gives the same marks at any speed.
+  int64_t time_of(const codec::Frame& frame, model::IngestTime ingest_time) const {
+    if (epoch_.clock == SourceClock::wall) return ingest_time.time_since_epoch().count();
+    model::EventTime newest = newest_event_.value_or(model::EventTime());
+    for (const codec::Element& element : frame.elements)
+      if (!element.reject) newest = std::max(newest, element.trade.event_time);
+    return newest.time_since_epoch().count() * 1'000;
   }
 
   /// Numbers, counts and writes one element. True if it is a trade new to the log.

@@ -169,6 +169,29 @@ TEST_F(StageTest, RepeatedFramesAreMarkedAndStillCount) {
                                     "A 1.5 finnhub/7/2 f4", "A 1.5 finnhub/7/3 f0"));
 }
 
+TEST_F(StageTest, FramesOfARecordingRepeatInItsOwnTime) {
+  make();
+  open(0, 0, SourceClock::feed);
+  const std::string first = trades({R"({"s":"A","p":1,"t":1000,"v":1})"});
+  frame(first);
+  EXPECT_TRUE(frame(first).repeated);
+  frame(trades({R"({"s":"A","p":1,"t":7000,"v":1})"}));
+  EXPECT_FALSE(frame(first).repeated) << "the window is over";
+}
+
+TEST_F(StageTest, FramesRememberedAreBounded) {
+  make({.dedupe_frames_max = 3});
+  open();
+  const auto numbered = [&](int price) {
+    const std::string element =
+        R"({"s":"A","t":1699999999000,"v":1,"p":)" + std::to_string(price) + "}";
+    return frame(trades({element.c_str()})).repeated;
+  };
+  for (int price = 1; price <= 3; ++price) EXPECT_FALSE(numbered(price));
+  EXPECT_TRUE(numbered(2)) << "among the last three";
+  EXPECT_FALSE(numbered(1)) << "three others came since";
+}
+
 TEST_F(StageTest, CollapsedFramesGoToTheDeadLettersAndKeepTheirNumbers) {
   make({.dedupe = Dedupe::collapse});
   open();

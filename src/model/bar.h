@@ -66,7 +66,7 @@ struct Bar {
 
   // Certificate: how it was received.
   int64_t excluded_count = 0;
-  int64_t suspect_duplicate_count = 0;
+  int64_t suspect_duplicate_count = 0;  ///< Trades and price updates that carry kRepeated.
   CoverageKind coverage_kind = CoverageKind::unknown;
   std::optional<int64_t> coverage_ms;  ///< Connected and subscribed; nothing when unknown.
   bool gap = false;                    ///< A gap reaches into the window.

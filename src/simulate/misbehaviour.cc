@@ -30,13 +30,15 @@ constexpr std::array<MisbehaviourHelp, kFaults + kHabits + 1> kHelp = {{
     {"not_upgraded", kChanceForm, "A connection is answered with 200 instead of 101."},
     {"half_open", kChanceForm, "A connection is accepted and nothing is ever sent on it."},
     {"second_connection", kChanceForm, "A second connection with the same token drops both."},
+    {"repeat_later", kChanceForm, "A trade frame is sent again among later ones."},
     {"ping", kTimeForm, "A ping is sent, also when the feed is busy."},
     {"pause", kSpellForm, "Every T the feed is frozen for L: pings only, trades are lost."},
     {"silence", kSpellForm, "Every T nothing at all is sent for L, trades are lost."},
     {"burst", kSpellForm, "Every T frames are held back for L and then sent at once."},
     {"disconnect", kTimeOrFramesForm, "A connection is closed with a close frame."},
     {"abort", kTimeOrFramesForm, "A connection is cut without a close frame."},
-    {"copies", "N", "How often a duplicated frame is sent in all; 2 to 10, otherwise 3."},
+    {"copies", "N",
+     "How often a duplicated or repeated frame is sent in all; 2 to 10, otherwise 3."},
 }};
 
 template <typename Number>

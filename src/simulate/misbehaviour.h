@@ -28,8 +28,9 @@ enum class Fault {
   not_upgraded,
   half_open,
   second_connection,
+  repeat_later,
 };
-inline constexpr size_t kFaults = 12;
+inline constexpr size_t kFaults = 13;
 
 /// Faults that happen from time to time.
 enum class Habit { ping, pause, silence, burst, disconnect, abort };

@@ -43,7 +43,8 @@ TEST(Misbehaviour, NamesEveryProblemAndTheNearestName) {
       "times such as 60s/10s, not \"60s\"; copies must be a whole number from 2 to 10, not \"1\"; "
       "there is no misbehaviour zzzzzz; there are duplicate, disorder, malformed, oversized, "
       "unknown_type, error, invalid_symbol, unauthorized, too_many_requests, not_upgraded, "
-      "half_open, second_connection, ping, pause, silence, burst, disconnect, abort, copies");
+      "half_open, second_connection, repeat_later, ping, pause, silence, burst, disconnect, abort, "
+      "copies");
 }
 
 TEST(Misbehaviour, IsListedInTheReadme) {

@@ -331,6 +331,10 @@ class SimulatedFeed final : public Server {
       counts_.trades += copies * trades;
       release_held(session);
     }
+    if (faults_.happens(Fault::repeat_later)) {
+      for (uint32_t copy = 1; copy < faults_.misbehaviour().copies; ++copy)
+        session.held.push_back({text, trades, 1 + faults_.below(kHeldFramesMax)});
+    }
     if (faults_.happens(Fault::malformed))
       send(session, std::make_shared<const std::string>(faults_.spoil(*text)));
     if (faults_.happens(Fault::oversized)) send(session, oversized());

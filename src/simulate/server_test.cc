@@ -202,7 +202,8 @@ TEST_F(ServerTest, StopsSendingWhatWasUnsubscribed) {
 
 TEST_F(ServerTest, LedgerEqualsWhatTheClientReceived) {
   options_.misbehave =
-      "duplicate=0.1,disorder=0.1,malformed=0.2,unknown_type=0.05,error=0.05,ping=20ms";
+      "duplicate=0.1,repeat_later=0.1,disorder=0.1,malformed=0.2,unknown_type=0.05,error=0.05,"
+      "ping=20ms";
   options_.rate = "20000";
   start();
   Client& client = connected();
