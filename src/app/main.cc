@@ -261,6 +261,22 @@ int main(int argc, char** argv) {
   export_subcommand("trades", "Print trades by symbol, in a form that can be replayed", false,
                     query_trades);
 
+  auto* checkpoint_command = app.add_subcommand(
+      "checkpoint", "Look at the checkpoint that a start goes on from, or drop it");
+  checkpoint_command->require_subcommand(1);
+  bool checkpoint_json = false;
+  auto* checkpoint_show = checkpoint_command->add_subcommand("show", "Print what it holds");
+  common.add_to(*checkpoint_show);
+  checkpoint_show->add_flag("--json", checkpoint_json, "Print one JSON object");
+  checkpoint_show->callback([&] {
+    code = with_config(common, {},
+                       [&](Config& config) { return show_checkpoint(config, checkpoint_json); });
+  });
+  auto* checkpoint_reset = checkpoint_command->add_subcommand(
+      "reset", "Drop it: the next start rebuilds it from the log's newest snapshot");
+  common.add_to(*checkpoint_reset);
+  checkpoint_reset->callback([&] { code = with_config(common, {}, reset_checkpoint); });
+
   auto* check_command = app.add_subcommand(
       "check", "Try settings, credentials, connections and disk; say what to do");
   common.add_to(*check_command);

@@ -13,6 +13,17 @@ constexpr std::chrono::milliseconds kSnapshotEvery{5'000};
 /// While nothing but ticks comes, a checkpoint this often is enough.
 constexpr int64_t kQuietCommitFactor = 10;
 
+Result<bool> holds_bars(store::Reader& reader) {
+  store::BarQuery any;
+  any.limit = 1;
+  bool found = false;
+  TAPELINE_TRY(reader.bars(any, [&](const model::Bar&) {
+    found = true;
+    return false;
+  }));
+  return found;
+}
+
 }  // namespace
 
 void declare(settings::Declarer& declarer, PipelineOptions& options) {
@@ -54,6 +65,11 @@ Result<std::unique_ptr<Pipeline>> Pipeline::start(const PipelineOptions& options
   pipeline->recovered_.settings = engine.settings();
   engine.collect_changes(static_cast<bool>(pipeline->publish_));
   pipeline->collecting_ = static_cast<bool>(pipeline->publish_);
+  // So that already the first segment begun now has a snapshot at its head.
+  if (engine.position() != Position()) {
+    pipeline->snapshot_ = std::make_shared<const std::string>(engine.snapshot_record());
+    pipeline->snapshot_position_ = engine.position();
+  }
   log.set_snapshot_source([&p = *pipeline]() -> std::string {
     const std::lock_guard lock(p.mutex_);
     if (!p.snapshot_) return {};
@@ -77,6 +93,8 @@ Result<> Pipeline::restore(store::Store& store, const engine::Options& engine_op
 
   auto checkpoint = store_reader_->checkpoint();
   if (!checkpoint) return checkpoint.error();
+  auto filled = holds_bars(*store_reader_);
+  if (!filled) return filled.error();
   Position from;
   if (checkpoint.value()) {
     const store::Checkpoint& found = *checkpoint.value();
@@ -86,16 +104,21 @@ Result<> Pipeline::restore(store::Store& store, const engine::Options& engine_op
                         "the log is missing; restore it, or move the data directory away",
                         found.position.raw(), log_.end().raw());
     }
+    // One without a state was reset on purpose.
     if (auto restored = engine_->restore(found); restored) {
       from = found.position.plus(1);
-    } else {
+    } else if (!found.state.empty()) {
       events::checkpoint_dropped(restored.error().message());
-      auto snapshot = restore_snapshot(engine_options);
-      if (!snapshot) return snapshot.error();
-      from = snapshot.value();
     }
   }
-  auto reader = log_.read(from);
+  // A snapshot needs the store that it was written beside; without one, the log has everything.
+  if (from == Position() && filled.value()) {
+    auto snapshot = restore_snapshot(engine_options);
+    if (!snapshot) return snapshot.error();
+    from = snapshot.value();
+  }
+  // What retention removed behind an old snapshot is in the bars already.
+  auto reader = log_.read(std::max(from, log_.begin()));
   if (!reader) return reader.error();
   reader_ = std::move(reader).value();
   committed_at_ = clock_.boot();

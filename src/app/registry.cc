@@ -71,6 +71,15 @@ log::EmbeddedSetup dead_letter_setup(const Config& config, const store::DataDire
   return setup;
 }
 
+Result<std::unique_ptr<store::DataDirectory>> look_at_directory(const Config& config,
+                                                                FileSystem& files) {
+  return store::DataDirectory::open_to_read(
+      files,
+      {.path = config.data_directory(config.data.feed.empty() ? "simulated" : config.data.feed),
+       .feed = config.data.feed,
+       .free_bytes_min = 0});
+}
+
 }  // namespace
 
 Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem& files,
@@ -103,11 +112,7 @@ Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem
 Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
                                    metrics::Registry& metrics) {
   TapeView view;
-  auto directory = store::DataDirectory::open_to_read(
-      files,
-      {.path = config.data_directory(config.data.feed.empty() ? "simulated" : config.data.feed),
-       .feed = config.data.feed,
-       .free_bytes_min = 0});
+  auto directory = look_at_directory(config, files);
   if (!directory) return directory.error();
   view.directory = std::move(directory).value();
   auto store = store::open_embedded_store_to_read(view.directory->store_file(), config.store);
@@ -117,6 +122,22 @@ Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, cons
   if (!log) return log.error();
   view.log = std::move(log).value();
   return view;
+}
+
+Result<ClosedStore> open_closed_store(const Config& config, FileSystem& files, const Clock& clock) {
+  ClosedStore closed;
+  auto seen = look_at_directory(config, files);
+  if (!seen) return seen.error();
+  auto directory = store::DataDirectory::open(
+      files, clock,
+      {.path = seen.value()->path(), .feed = seen.value()->feed(), .free_bytes_min = 0});
+  if (!directory) return directory.error();
+  closed.directory = std::move(directory).value();
+  auto store = store::open_embedded_store(closed.directory->store_file(), closed.directory->feed(),
+                                          clock, config.store);
+  if (!store) return store.error();
+  closed.store = std::move(store).value();
+  return closed;
 }
 
 }  // namespace tapeline::app

@@ -39,4 +39,14 @@ struct TapeView {
 Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
                                    metrics::Registry& metrics);
 
+/// The store of a data directory that no process has open, with its lock held.
+struct ClosedStore {
+  std::unique_ptr<store::DataDirectory> directory;
+  std::unique_ptr<store::Store> store;
+};
+
+/// Makes nothing: `not_found` when there is no such directory, `unavailable` while another process
+/// has it open. The feed is that of the directory.
+Result<ClosedStore> open_closed_store(const Config& config, FileSystem& files, const Clock& clock);
+
 }  // namespace tapeline::app

@@ -13,7 +13,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::string_view kMagic = "TLE";
-constexpr uint8_t kVersion = 1;
 
 model::EventTime event_time(int64_t ms) {
   return model::EventTime(milliseconds(ms));
@@ -21,6 +20,11 @@ model::EventTime event_time(int64_t ms) {
 
 model::IngestTime ingest_time(int64_t us) {
   return model::IngestTime(microseconds(us));
+}
+
+/// A time in microseconds, within what a hostile clock may say.
+int64_t ingest_time_of(int64_t clock_ms) {
+  return std::clamp<int64_t>(clock_ms, 0, INT64_MAX / 1'000) * 1'000;
 }
 
 // ---- Writing.
@@ -287,6 +291,42 @@ Result<> load_open(const OpenBar& open, State& state, Windows& windows, store::R
   return {};
 }
 
+/// What a state says, before the bars that it holds and names are taken up.
+struct Parts {
+  std::vector<store::BarRow> rows;
+  std::vector<OpenBar> open;
+};
+
+Result<> read_parts(std::string_view bytes, Position position, State& state, Parts& parts) {
+  std::string_view payload;
+  switch (unseal(kMagic, kCheckpointVersion, bytes, payload)) {
+    case Opened::fine:
+      break;
+    case Opened::damaged:
+      return damaged(position, "its checksum does not fit");
+    case Opened::foreign:
+    case Opened::other_version:
+      return make_error(ErrorCode::invalid,
+                        "engine: cannot take up the state at position {}:{}: another program or "
+                        "version wrote it; start from the last snapshot in the log, or from its "
+                        "beginning",
+                        position.generation(), position.ordinal());
+  }
+  StateReader in(payload);
+  state.applied = state.now = Position::from_raw(in.zigzag());
+  if (state.applied != position) return damaged(position, "it is of another position");
+  const Form form = in.flag() ? Form::snapshot : Form::checkpoint;
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
+    if (state.content.take(in.text()) != ContentSettings::Outcome::taken) in.fail();
+  }
+  state.ever = IntervalSet(in.varint());
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_source(in, state.sources);
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_symbol(in, state, parts.open);
+  if (form == Form::snapshot) read_unsettled(in, state, parts.rows);
+  if (!in.ok() || !in.at_end()) return damaged(position, "it is not what was written");
+  return {};
+}
+
 }  // namespace
 
 std::string encode_state(const State& state, Form form) {
@@ -301,50 +341,52 @@ std::string encode_state(const State& state, Form form) {
   for (SourceId id = 0; id < state.sources.size(); ++id) write(out, state.sources[id]);
   out.varint(state.symbols.size());
   for (const Symbol& symbol : state.symbols) write(out, symbol);
-  if (form == Form::checkpoint) return seal(kMagic, kVersion, out.bytes());
+  if (form == Form::checkpoint) return seal(kMagic, kCheckpointVersion, out.bytes());
   const std::vector<const Bar*> bars = unsettled(state);
   out.varint(bars.size());
   for (const Bar* bar : bars) write(out, *bar, state);
   out.varint(state.changed_gaps.size());
   for (const model::Gap& gap : state.changed_gaps) write(out, gap);
-  return seal(kMagic, kVersion, out.bytes());
+  return seal(kMagic, kCheckpointVersion, out.bytes());
 }
 
 Result<> decode_state(std::string_view bytes, Position position, State& state, Windows& windows,
                       store::Reader& reader) {
-  std::string_view payload;
-  switch (unseal(kMagic, kVersion, bytes, payload)) {
-    case Opened::fine:
-      break;
-    case Opened::damaged:
-      return damaged(position, "its checksum does not fit");
-    case Opened::foreign:
-    case Opened::other_version:
-      return make_error(ErrorCode::invalid,
-                        "engine: cannot take up the state at position {}:{}: another program or "
-                        "version wrote it; start from the beginning of the log",
-                        position.generation(), position.ordinal());
-  }
-  StateReader in(payload);
-  state.applied = state.now = Position::from_raw(in.zigzag());
-  if (state.applied != position) return damaged(position, "it is of another position");
-  const Form form = in.flag() ? Form::snapshot : Form::checkpoint;
-  for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
-    if (state.content.take(in.text()) != ContentSettings::Outcome::taken) in.fail();
-  }
-  state.ever = IntervalSet(in.varint());
+  Parts parts;
+  TAPELINE_TRY(read_parts(bytes, position, state, parts));
   windows.measure_delta();
-  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_source(in, state.sources);
-  std::vector<OpenBar> open;
-  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_symbol(in, state, open);
-  std::vector<store::BarRow> rows;
-  if (form == Form::snapshot) read_unsettled(in, state, rows);
-  if (!in.ok() || !in.at_end()) return damaged(position, "it is not what was written");
-  for (const store::BarRow& row : rows) {
+  for (const store::BarRow& row : parts.rows) {
     TAPELINE_TRY(take_up_newer(row, state, windows, reader));
   }
-  for (const OpenBar& bar : open) TAPELINE_TRY(load_open(bar, state, windows, reader));
+  for (const OpenBar& bar : parts.open) TAPELINE_TRY(load_open(bar, state, windows, reader));
   return {};
+}
+
+Result<CheckpointContent> inspect_checkpoint(const store::Checkpoint& checkpoint) {
+  State state(0);
+  Parts parts;
+  TAPELINE_TRY(read_parts(checkpoint.state, checkpoint.position, state, parts));
+  CheckpointContent content;
+  content.settings = state.content.texts();
+  int64_t newest_us = 0;
+  for (SourceId id = 0; id < state.sources.size(); ++id) {
+    const Source& source = state.sources[id];
+    const int64_t epoch = std::max(source.epoch_newest, source.epoch_highest);
+    content.sources.push_back({source.name, epoch,
+                               epoch == source.epoch_highest ? source.sequence_highest : 0,
+                               source.open, source.ended});
+    newest_us = std::max(newest_us, source.last_frame_us);
+    if (!source.feed_clock && source.clock_ms != kNoTime) {
+      newest_us = std::max(newest_us, ingest_time_of(source.clock_ms));
+    }
+  }
+  content.newest = ingest_time(newest_us);
+  for (const Symbol& symbol : state.symbols) {
+    content.symbols.push_back({symbol.name, symbol.row.state, 0});
+  }
+  for (const OpenBar& bar : parts.open) ++content.symbols[bar.symbol].open_bars;
+  content.open_bars = parts.open.size();
+  return content;
 }
 
 }  // namespace tapeline::engine

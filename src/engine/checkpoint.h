@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/state.h"
@@ -21,6 +22,8 @@
 /// Downside: a new version cannot read an old one; it is then rebuilt from the log.
 namespace tapeline::engine {
 
+inline constexpr uint8_t kCheckpointVersion = 1;
+
 enum class Form { checkpoint, snapshot };
 
 /// Deltas must be flushed.
@@ -30,5 +33,29 @@ std::string encode_state(const State& state, Form form);
 /// version, or not of this position. `corrupt`: damaged, or the store lacks what it names.
 Result<> decode_state(std::string_view bytes, Position position, State& state, Windows& windows,
                       store::Reader& reader);
+
+/// A checkpoint for people and programs that ask what it holds.
+struct CheckpointContent {
+  struct OfSource {
+    std::string name;
+    int64_t epoch = 0;     ///< The newest that was opened or had a record.
+    int64_t sequence = 0;  ///< The highest of that epoch; 0 when it has no record yet.
+    bool open = false;     ///< The epoch was opened and not closed.
+    bool ended = false;    ///< A recording that was read to its end.
+  };
+  struct OfSymbol {
+    std::string name;
+    std::string state;  ///< As in store::SymbolRow.
+    size_t open_bars = 0;
+  };
+  std::vector<std::string> settings;  ///< "key=value", sorted.
+  std::vector<OfSource> sources;      ///< In order of arrival.
+  std::vector<OfSymbol> symbols;      ///< In order of arrival.
+  size_t open_bars = 0;
+  model::IngestTime newest;  ///< Of the newest record or tick; the epoch when there is none.
+};
+
+/// Reads a checkpoint without the bars it names; errors as `decode_state`.
+Result<CheckpointContent> inspect_checkpoint(const store::Checkpoint& checkpoint);
 
 }  // namespace tapeline::engine

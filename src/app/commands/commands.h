@@ -46,6 +46,11 @@ int query_bars(Config& config, const QueryArguments& arguments);
 int query_trades(Config& config, const QueryArguments& arguments);
 int query_gaps(Config& config, const QueryArguments& arguments);
 
+/// What the store's checkpoint says, as a table or one JSON object.
+int show_checkpoint(Config& config, bool json);
+/// Empties the checkpoint of a closed directory.
+int reset_checkpoint(Config& config);
+
 int check(Config& config);
 int print_config(const Config& config, bool effective);
 
