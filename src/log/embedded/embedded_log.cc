@@ -1,11 +1,8 @@
 #include "log/embedded/embedded_log.h"
 
-#include <algorithm>
 #include <thread>
 
-#include "log/embedded/segment_writer.h"
-#include "log/embedded/source.h"
-#include "log/record_format.h"
+#include "log/embedded/group_commit.h"
 
 namespace tapeline::log {
 namespace embedded {
@@ -13,575 +10,92 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr int64_t kMicrosecondsPerDay = 86'400'000'000;
+BootTime steady_now() {
+  return std::chrono::duration_cast<BootTime>(SteadyClock::now().time_since_epoch());
+}
 
-/// One append on its way to the writer.
-struct Item {
-  std::string records;
-  uint32_t count = 0;
-  Times times;
-  Position first;
-  bool begins_segment = false;  ///< A new segment is begun with it; its records may be empty.
-};
-
-/// Records gathered into one block.
-struct Block {
-  Position first;
-  uint32_t count = 0;
-  Times times;
-  std::string records;
-  uint64_t offset = 0;  ///< Where it stands once written.
-  uint64_t stored = 0;
-
-  void add(Item& item) {
-    if (count == 0) {
-      first = item.first;
-      records = std::move(item.records);
-    } else {
-      records += item.records;
-    }
-    count += item.count;
-    times.merge(item.times);
-  }
-};
-
-class EmbeddedLog final : public Log {
+/// The writer has a thread of its own; callers sleep until it has done what they wait for.
+class EmbeddedLog final : public GroupCommit {
  public:
   EmbeddedLog(const EmbeddedSetup& setup, Loaded loaded)
-      : clock_(setup.clock),
-        options_(setup.options),
-        durability_(durability_of(setup.options)),
-        torn_bytes_(loaded.torn_bytes),
-        state_(std::move(loaded.state)),
-        source_(state_, true),
-        writer_(setup.files, setup.folder, setup.format.schema, durability_ != Durability::none,
-                setup.seed) {}
+      : GroupCommit(setup, std::move(loaded), steady_now) {}
   ~EmbeddedLog() override { (void)close(); }
-  EmbeddedLog(const EmbeddedLog&) = delete;
-  EmbeddedLog& operator=(const EmbeddedLog&) = delete;
 
-  /// Prepares the active segment and starts the writer's thread.
-  Result<> start(const Examined& last, uint64_t generation);
-
-  Result<Position> append(std::string records, uint32_t count, const Times& times) override;
-  Result<> flush() override;
-  Result<> sync(Position position) override;
-  Result<Position> recover() override;
-  Result<> close() override;
-  Result<Cut> enforce_retention() override;
-  Status status() const override;
-
-  Position begin() const override { return source_.begin(); }
-  Position end() const override { return source_.end(); }
-  Result<std::unique_ptr<Reader>> read(Position from) override { return source_.read(from); }
-  Result<std::unique_ptr<Reader>> read_events(int64_t from_us, int64_t to_us) override {
-    return source_.read_events(from_us, to_us);
+  Result<> close() override {
+    const std::lock_guard closing(close_mutex_);
+    begin_close();
+    if (thread_.joinable()) thread_.join();
+    return outcome();
   }
 
-  void set_snapshot_source(std::function<std::string()> source) override {
-    const std::lock_guard lock(state_->mutex);
-    snapshot_source_ = std::move(source);
-  }
-  void set_retain_from(Position position) override {
-    const std::lock_guard lock(state_->mutex);
-    retain_from_ = position;
+  /// Once, after `start`.
+  void start_thread() {
+    thread_ = std::thread([this] { run(); });
   }
 
  private:
-  // Called by the appending thread.
-  bool segment_full(uint64_t bytes) const;
-  void queue(Item item);
-  uint64_t expected_bytes(uint64_t raw) const;
+  void wake() override { work_.notify_one(); }
+  void await(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) override {
+    done_.wait(lock, done);
+  }
+  void settled() override { done_.notify_all(); }
 
-  // Called by the thread that enforces retention.
-  Result<bool> oldest_is_due();
+  void run() {
+    do {
+      wait_for_work();
+    } while (step());
+  }
 
-  // The writer's thread.
-  void run();
-  bool wait_for_work(std::vector<Item>& items);
-  Result<> write(std::vector<Item>& items);
-  Result<> write_block(Block block);
-  Result<> commit();
-  Result<> begin_segment(Position first);
-  void publish();
-  Result<> sync_now();
-  void fail(const Error& error);
-  void try_recovery();
-  void finish();
+  void wait_for_work() {
+    std::unique_lock lock(mutex());
+    work_.wait(lock, [&] { return next_step().has_value(); });
+    if (const BootTime due = *next_step(); due > now())
+      work_.wait_until(lock, SteadyClock::time_point(due),
+                       [&] { return next_step().value_or(BootTime::max()) <= now(); });
+  }
 
-  // Called with the mutex held.
-  bool work_waits() const;
-  bool group_due() const;
-  Segment& active() const { return *state_->segments.back(); }
-
-  // Constant after start.
-  const Clock& clock_;
-  const Options options_;
-  const Durability durability_;
-  const uint64_t torn_bytes_;
-  const std::shared_ptr<State> state_;
-  StateSource source_;
-
-  // Guarded by state_->mutex.
-  std::condition_variable work_;  ///< For the writer.
-  std::condition_variable done_;  ///< For callers: something became durable, failed or recovered.
-  std::deque<Item> pending_;
-  uint64_t pending_bytes_ = 0;  ///< Uncompressed, appended and not yet visible.
-  Position next_;               ///< Of the next append.
-  uint64_t segment_bytes_ = 0;  ///< Of the segment that the next append goes to, as expected.
-  uint64_t beginnings_ = 0;     ///< Segments that queued items will begin.
-  double packed_ = 1;           ///< Stored bytes for each raw one, of late.
-  Position flush_wanted_;
-  Position sync_wanted_;
-  Position synced_;
-  bool closing_ = false;
-  bool recovery_wanted_ = false;
-  std::optional<Error> error_;
-  std::optional<Error> recovery_error_;
-  std::function<std::string()> snapshot_source_;
-  std::optional<Position> retain_from_;
-
-  // Owned by the writer's thread.
-  SegmentWriter writer_;
-  std::vector<Block> written_;  ///< Not yet committed.
-  SteadyClock::time_point group_begun_{};
-
+  std::condition_variable work_;  ///< For the writer; with the state's mutex.
+  std::condition_variable done_;  ///< For callers; the same.
   std::mutex close_mutex_;
   std::thread thread_;  ///< Joined under close_mutex_.
 };
 
-Result<> EmbeddedLog::start(const Examined& last, uint64_t generation) {
-  State& state = *state_;
-  const bool newer = generation > state.end.generation();
-  const bool usable = !state.segments.empty() && !last.sealed && !newer &&
-                      last.header.schema == state.format.schema;
-  if (!state.segments.empty() && torn_bytes_ > 0)
-    state.events.torn_tail_cut(active().path, active().bytes, torn_bytes_);
-  if (!state.segments.empty()) {
-    TAPELINE_TRY(writer_.resume(active().path, last.header, active().bytes));
-    if (auto stored = writer_.make_index(last.index.complete()); !stored)
-      state.events.index_not_written(stored.error());
+/// A caller that has to wait takes the writer's steps itself.
+class SteppedEmbeddedLog final : public GroupCommit {
+ public:
+  SteppedEmbeddedLog(const EmbeddedSetup& setup, Loaded loaded)
+      : GroupCommit(setup, std::move(loaded), [&clock = setup.clock] { return clock.boot(); }) {}
+  ~SteppedEmbeddedLog() override { (void)close(); }
+
+  Result<> close() override {
+    begin_close();
+    while (!ended_) ended_ = !step();
+    return outcome();
   }
-  if (!usable) {
-    TAPELINE_TRY(begin_segment(newer ? Position(generation, 1) : state.end));
-    state.end = active().first;
+
+  std::optional<BootTime> due() {
+    const std::lock_guard lock(mutex());
+    if (ended_) return std::nullopt;
+    return next_step();
   }
-  next_ = synced_ = state.end;
-  segment_bytes_ = active().bytes;
-  thread_ = std::thread([this] { run(); });
-  return {};
-}
 
-uint64_t EmbeddedLog::expected_bytes(uint64_t raw) const {
-  return static_cast<uint64_t>(static_cast<double>(raw) * packed_) + kBlockHeadBytesMax;
-}
-
-bool EmbeddedLog::segment_full(uint64_t bytes) const {
-  const bool holds_some = next_.ordinal() > active().first.ordinal() || !pending_.empty();
-  return holds_some &&
-         segment_bytes_ + expected_bytes(bytes) > static_cast<uint64_t>(options_.segment_bytes_max);
-}
-
-void EmbeddedLog::queue(Item item) {
-  item.first = next_;
-  next_ = next_.plus(item.count);
-  if (item.begins_segment) {
-    segment_bytes_ = 0;
-    ++beginnings_;
+  void take_step() {
+    if (!ended_) ended_ = !step();
   }
-  segment_bytes_ += expected_bytes(item.records.size());
-  pending_bytes_ += item.records.size();
-  pending_.push_back(std::move(item));
-}
 
-Result<Position> EmbeddedLog::append(std::string records, uint32_t count, const Times& times) {
-  TAPELINE_TRY(check_appendable(records.size(), count, options_));
-  const uint64_t bytes = records.size();
-  const auto limit = static_cast<uint64_t>(options_.pending_bytes_max);
-  std::unique_lock lock(state_->mutex);
-  done_.wait(lock, [&] {
-    return error_ || closing_ || pending_bytes_ == 0 || pending_bytes_ + bytes <= limit;
-  });
-  if (error_) return *error_;
-  if (closing_) return append_after_close();
-  if (segment_full(bytes)) {
-    // The position of the snapshot comes before that of these records, so it is asked for here and
-    // not when the writer gets there. Unlocked: its source may ask the log for positions.
-    Item snapshot;
-    snapshot.begins_segment = true;
-    if (auto source = snapshot_source_) {
+ private:
+  void wake() override {}
+  void await(std::unique_lock<std::mutex>& lock, const std::function<bool()>& done) override {
+    while (!done()) {
       lock.unlock();
-      snapshot.records = source();
-      if (!snapshot.records.empty()) {
-        snapshot.count = 1;
-        snapshot.times = state_->format.inspect(snapshot.records, 1);
-      }
+      take_step();
       lock.lock();
-      if (error_) return *error_;
-      if (closing_) return append_after_close();
     }
-    queue(std::move(snapshot));
   }
-  const Position first = next_;
-  const bool writer_may_sleep = pending_.empty();
-  queue({std::move(records), count, times, {}, false});
-  if (writer_may_sleep || pending_.front().begins_segment || group_due()) work_.notify_one();
-  return first;
-}
+  void settled() override {}
 
-Result<> EmbeddedLog::flush() {
-  std::unique_lock lock(state_->mutex);
-  const Position wanted = next_;
-  flush_wanted_ = std::max(flush_wanted_, wanted);
-  work_.notify_one();
-  done_.wait(lock, [&] { return error_ || state_->end >= wanted; });
-  if (state_->end >= wanted) return {};
-  return *error_;
-}
-
-Result<> EmbeddedLog::sync(Position position) {
-  if (durability_ == Durability::none) return {};
-  std::unique_lock lock(state_->mutex);
-  const Position wanted = std::min(position.plus(1), state_->end);
-  if (synced_ >= wanted) return {};
-  sync_wanted_ = std::max(sync_wanted_, wanted);
-  work_.notify_one();
-  done_.wait(lock, [&] { return error_ || synced_ >= wanted; });
-  if (synced_ >= wanted) return {};
-  return *error_;
-}
-
-Result<Position> EmbeddedLog::recover() {
-  std::unique_lock lock(state_->mutex);
-  if (!error_) return state_->end;
-  if (closing_) return *error_;
-  recovery_wanted_ = true;
-  work_.notify_one();
-  done_.wait(lock, [&] { return !recovery_wanted_; });
-  if (error_) return recovery_error_ ? *recovery_error_ : *error_;
-  return state_->end;
-}
-
-Result<> EmbeddedLog::close() {
-  const std::lock_guard closing(close_mutex_);
-  {
-    const std::lock_guard lock(state_->mutex);
-    closing_ = true;
-    work_.notify_one();
-    done_.notify_all();
-  }
-  if (thread_.joinable()) thread_.join();
-  const std::lock_guard lock(state_->mutex);
-  if (error_) return *error_;
-  return {};
-}
-
-Result<Cut> EmbeddedLog::enforce_retention() {
-  Cut cut;
-  while (true) {
-    auto due = oldest_is_due();
-    if (!due) return due.error();
-    if (!due.value()) break;
-    std::shared_ptr<Segment> oldest;
-    {
-      const std::lock_guard lock(state_->mutex);
-      oldest = state_->segments.front();
-      state_->segments.pop_front();
-    }
-    ++cut.segments;
-    cut.bytes += oldest->bytes;
-    cut.records += oldest->end_ordinal - oldest->first.ordinal();
-    cut.times.merge(oldest->times.value_or(Times{}));
-    TAPELINE_TRY(state_->files.remove(oldest->path));
-    if (const std::string index = index_path(oldest->path); state_->files.exists(index))
-      TAPELINE_TRY(state_->files.remove(index));
-    state_->events.segment_removed(oldest->path, oldest->bytes);
-  }
-  cut.begin = begin();
-  return cut;
-}
-
-Result<bool> EmbeddedLog::oldest_is_due() {
-  std::deque<std::shared_ptr<Segment>> segments;
-  uint64_t bytes = 0;
-  bool needed = false;
-  {
-    const std::lock_guard lock(state_->mutex);
-    segments = state_->segments;
-    for (const auto& segment : segments) bytes += segment->bytes;
-    needed = segments.size() > 1 && retain_from_ && segments[1]->first > *retain_from_;
-  }
-  segments.pop_back();  // The active one stays.
-  if (segments.empty()) return false;
-  if (options_.retention_bytes_max > 0 &&
-      bytes > static_cast<uint64_t>(options_.retention_bytes_max)) {
-    if (needed) state_->events.retention_held_back(bytes, options_.retention_bytes_max);
-    if (needed) return false;
-    TAPELINE_TRY(source_.times_of(*segments.front()));  // For the cut.
-    return true;
-  }
-  if (options_.retention_days == 0 || needed) return false;
-  const int64_t kept_from =
-      clock_.wall().time_since_epoch().count() - options_.retention_days * kMicrosecondsPerDay;
-  for (const auto& segment : segments) {
-    auto times = source_.times_of(*segment);
-    if (!times) return times.error();
-    // One without any time (damaged, or nothing but a snapshot) is as old as what follows it.
-    if (times.value().ingest_max != Times{}.ingest_max) return times.value().ingest_max < kept_from;
-  }
-  return false;
-}
-
-Log::Status EmbeddedLog::status() const {
-  const std::lock_guard lock(state_->mutex);
-  Status status;
-  for (const auto& segment : state_->segments) status.bytes += segment->bytes;
-  status.segments = state_->segments.size();
-  status.pending_bytes = pending_bytes_;
-  status.torn_bytes_cut = torn_bytes_;
-  if (error_) status.error = error_->message();
-  return status;
-}
-
-// The writer's thread.
-
-bool EmbeddedLog::work_waits() const {
-  if (error_) return closing_ || recovery_wanted_;
-  return closing_ || !pending_.empty() || sync_wanted_ > synced_;
-}
-
-bool EmbeddedLog::group_due() const {
-  return closing_ || flush_wanted_ > state_->end || sync_wanted_ > synced_ ||
-         pending_bytes_ >= static_cast<uint64_t>(options_.block_bytes);
-}
-
-/// False when there is nothing more to do.
-bool EmbeddedLog::wait_for_work(std::vector<Item>& items) {
-  std::unique_lock lock(state_->mutex);
-  work_.wait(lock, [&] { return work_waits(); });
-  if (durability_ == Durability::fsync && !error_ && !group_due())
-    work_.wait_until(lock, group_begun_ + std::chrono::milliseconds(options_.group_ms_max),
-                     [&] { return group_due(); });
-  group_begun_ = SteadyClock::now();
-  items.assign(std::make_move_iterator(pending_.begin()), std::make_move_iterator(pending_.end()));
-  pending_.clear();
-  return !closing_ || (!error_ && !items.empty());
-}
-
-void EmbeddedLog::run() {
-  std::vector<Item> items;
-  while (wait_for_work(items)) {
-    bool failed = false;
-    bool sync_wanted = false;
-    {
-      const std::lock_guard lock(state_->mutex);
-      failed = error_.has_value();
-      sync_wanted = sync_wanted_ > synced_;
-    }
-    if (failed) {
-      try_recovery();
-      continue;
-    }
-    auto written = write(items);
-    if (written && sync_wanted) written = sync_now();
-    if (!written) fail(written.error());
-  }
-  finish();
-}
-
-Result<> EmbeddedLog::write(std::vector<Item>& items) {
-  const auto block_bytes = static_cast<uint64_t>(options_.block_bytes);
-  Block block;
-  const auto end_block = [&]() -> Result<> {
-    if (block.count == 0) return {};
-    return write_block(std::exchange(block, Block{}));
-  };
-  for (Item& item : items) {
-    if (item.begins_segment) {
-      TAPELINE_TRY(end_block());
-      TAPELINE_TRY(commit());
-      TAPELINE_TRY(begin_segment(item.first));
-      if (item.count > 0) {
-        block.add(item);
-        TAPELINE_TRY(end_block());
-      }
-      continue;
-    }
-    if (block.records.size() + item.records.size() > block_bytes) TAPELINE_TRY(end_block());
-    block.add(item);
-  }
-  TAPELINE_TRY(end_block());
-  return commit();
-}
-
-Result<> EmbeddedLog::write_block(Block block) {
-  block.offset = writer_.bytes();
-  TAPELINE_TRY(writer_.append(block.records, block.count));
-  block.stored = writer_.bytes() - block.offset;
-  written_.push_back(std::move(block));
-  // Only a group that waits for the device gains by being shown together.
-  if (durability_ != Durability::fsync) publish();
-  return {};
-}
-
-Result<> EmbeddedLog::commit() {
-  if (durability_ == Durability::fsync && !written_.empty()) TAPELINE_TRY(sync_now());
-  return {};
-}
-
-Result<> EmbeddedLog::sync_now() {
-  const auto begun = SteadyClock::now();
-  TAPELINE_TRY(writer_.sync());
-  state_->events.synced(std::chrono::duration<double>(SteadyClock::now() - begun).count());
-  publish();
-  const std::lock_guard lock(state_->mutex);
-  synced_ = state_->end;
-  done_.notify_all();
-  return {};
-}
-
-void EmbeddedLog::publish() {
-  uint64_t raw = 0;
-  uint64_t stored = 0;
-  uint64_t records = 0;
-  std::vector<Batch> batches;
-  for (Block& block : written_) {
-    raw += block.records.size();
-    stored += block.stored;
-    records += block.count;
-    batches.push_back(
-        {block.first, block.count, std::make_shared<const std::string>(std::move(block.records))});
-  }
-  if (batches.empty()) return;
-  std::vector<Span> spans;
-  {
-    const std::lock_guard lock(state_->mutex);
-    Segment& segment = active();
-    for (const Block& block : written_) {
-      if (segment.index.add(block.offset, block.stored, block.first.ordinal(), block.count,
-                            block.times))
-        spans.push_back(segment.index.complete().back());
-      segment.bytes = block.offset + block.stored;
-      segment.end_ordinal = block.first.ordinal() + block.count;
-    }
-    for (Batch& batch : batches) {
-      state_->end = batch.first.plus(batch.count);
-      state_->tail_bytes += batch.bytes->size();
-      state_->tail.push_back(std::move(batch));
-    }
-    while (!state_->tail.empty() &&
-           state_->tail_bytes > static_cast<uint64_t>(options_.tail_bytes_max)) {
-      state_->tail_bytes -= state_->tail.front().bytes->size();
-      state_->tail.pop_front();
-    }
-    pending_bytes_ -= raw;
-    packed_ = static_cast<double>(stored) / static_cast<double>(raw);
-    if (beginnings_ == 0) segment_bytes_ = segment.bytes + expected_bytes(pending_bytes_);
-    state_->grown.notify_all();
-    done_.notify_all();
-  }
-  state_->events.group_written(batches.size(), records, raw, stored);
-  written_.clear();
-  if (auto indexed = writer_.append_index(spans); !indexed)
-    state_->events.index_not_written(indexed.error());
-}
-
-Result<> EmbeddedLog::begin_segment(Position first) {
-  std::vector<Span> last_span;
-  if (!writer_.path().empty()) {
-    // Whatever the durability, a segment is whole on the device before the next one begins.
-    TAPELINE_TRY(sync_now());
-    const std::lock_guard lock(state_->mutex);
-    if (active().index.finish()) last_span.push_back(active().index.complete().back());
-  }
-  if (auto indexed = writer_.append_index(last_span); !indexed)
-    state_->events.index_not_written(indexed.error());
-  TAPELINE_TRY(writer_.start(first));
-  if (auto indexed = writer_.make_index({}); !indexed)
-    state_->events.index_not_written(indexed.error());
-  auto segment = std::make_shared<Segment>(first, writer_.path());
-  segment->bytes = writer_.bytes();
-  segment->end_ordinal = first.ordinal();
-  state_->events.segment_started(segment->path);
-  const std::lock_guard lock(state_->mutex);
-  if (!state_->segments.empty()) {
-    Segment& closed = active();
-    closed.times = closed.index.times();
-    closed.index = TimeIndex();
-  }
-  state_->segments.push_back(std::move(segment));
-  if (beginnings_ > 0) --beginnings_;
-  return {};
-}
-
-void EmbeddedLog::fail(const Error& error) {
-  written_.clear();
-  state_->events.write_failed(error);
-  const std::lock_guard lock(state_->mutex);
-  error_ = error;
-  pending_.clear();
-  pending_bytes_ = 0;
-  beginnings_ = 0;
-  done_.notify_all();
-}
-
-void EmbeddedLog::try_recovery() {
-  uint64_t bytes = 0;
-  {
-    const std::lock_guard lock(state_->mutex);
-    bytes = active().bytes;
-  }
-  Result<> repaired = writer_.repair(bytes);
-  const auto needed = static_cast<uint64_t>(options_.pending_bytes_max);
-  if (auto left = state_->files.free_bytes(state_->folder);
-      repaired && left && left.value() < needed)
-    repaired = make_error(ErrorCode::full,
-                          "log: cannot take records again: {} bytes are free for {}, {} are "
-                          "needed; free space on that disk",
-                          left.value(), state_->folder, needed);
-  if (repaired) {
-    std::unique_lock lock(state_->mutex);
-    const Position free = state_->end;
-    const uint64_t lost = next_.ordinal() - free.ordinal();
-    lock.unlock();
-    state_->events.recovered(free, lost);
-  }
-  const std::lock_guard lock(state_->mutex);
-  recovery_wanted_ = false;
-  recovery_error_.reset();
-  if (repaired) {
-    next_ = state_->end;
-    segment_bytes_ = bytes;
-    ++active().version;
-    flush_wanted_ = sync_wanted_ = Position{};
-    error_.reset();
-  } else {
-    recovery_error_ = repaired.error();
-  }
-  done_.notify_all();
-}
-
-void EmbeddedLog::finish() {
-  Result<> synced;
-  std::vector<Span> last_span;
-  bool failed = false;
-  {
-    const std::lock_guard lock(state_->mutex);
-    failed = error_.has_value();
-    if (active().index.finish()) last_span.push_back(active().index.complete().back());
-  }
-  if (!failed) {
-    synced = sync_now();
-    if (auto indexed = writer_.append_index(last_span); !indexed)
-      state_->events.index_not_written(indexed.error());
-  }
-  const std::lock_guard lock(state_->mutex);
-  if (!synced) error_ = synced.error();
-  recovery_wanted_ = false;
-  state_->finished = true;
-  state_->grown.notify_all();
-  done_.notify_all();
-}
+  bool ended_ = false;
+};
 
 class EmbeddedSource final : public Source {
  public:
@@ -601,7 +115,11 @@ class EmbeddedSource final : public Source {
 }  // namespace
 }  // namespace embedded
 
-Result<std::unique_ptr<Log>> open_embedded_log(const EmbeddedSetup& setup) {
+namespace {
+
+/// Loads what is there, and makes a log of kind `Kind` go on behind it.
+template <typename Kind>
+Result<std::unique_ptr<Kind>> open_log(const EmbeddedSetup& setup) {
   TAPELINE_TRY(setup.files.create_folder(setup.folder));
   auto loaded = embedded::load(setup);
   if (!loaded) return loaded.error();
@@ -611,9 +129,26 @@ Result<std::unique_ptr<Log>> open_embedded_log(const EmbeddedSetup& setup) {
       TAPELINE_TRY(setup.files.remove(index));
   }
   const embedded::Examined last = loaded.value().last;
-  auto log = std::make_unique<embedded::EmbeddedLog>(setup, std::move(loaded.value()));
+  auto log = std::make_unique<Kind>(setup, std::move(loaded.value()));
   TAPELINE_TRY(log->start(last, setup.generation));
-  return std::unique_ptr<Log>(std::move(log));
+  return log;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> open_embedded_log(const EmbeddedSetup& setup) {
+  auto log = open_log<embedded::EmbeddedLog>(setup);
+  if (!log) return log.error();
+  log.value()->start_thread();
+  return std::unique_ptr<Log>(std::move(log).value());
+}
+
+Result<SteppedLog> open_stepped_log(const EmbeddedSetup& setup) {
+  auto opened = open_log<embedded::SteppedEmbeddedLog>(setup);
+  if (!opened) return opened.error();
+  auto* const log = opened.value().get();
+  return SteppedLog{std::move(opened).value(), [log] { return log->due(); },
+                    [log] { log->take_step(); }};
 }
 
 Result<std::unique_ptr<Source>> open_embedded_source(const EmbeddedSetup& setup) {

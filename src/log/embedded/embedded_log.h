@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -28,6 +30,17 @@ struct EmbeddedSetup {
 /// Opens for writing, with a thread of its own; cuts a torn tail. One process at a time: the caller
 /// holds the lock of the data directory.
 Result<std::unique_ptr<Log>> open_embedded_log(const EmbeddedSetup& setup);
+
+/// The same log without a thread, for one that drives everything in its own, as a simulation does.
+/// A function that has to wait takes the writer's steps itself. `setup.clock` tells the time of
+/// groups too.
+struct SteppedLog {
+  std::unique_ptr<Log> log;
+  /// When the next step should be; nothing while there is nothing to do.
+  std::function<std::optional<BootTime>()> due;
+  std::function<void()> step;  ///< Writes and syncs what waits.
+};
+Result<SteppedLog> open_stepped_log(const EmbeddedSetup& setup);
 
 /// Opens for reading what is there now, also while another process writes: a block that is not
 /// whole yet is the end. Changes nothing. Its readers finish at that end.
