@@ -6,7 +6,8 @@
 #include "base/diag.h"
 #include "base/metrics.h"
 #include "codec/entry.h"
-#include "log/memory/memory_log.h"
+#include "support/entry_format.h"
+#include "support/moody_log.h"
 
 namespace tapeline::ingest {
 namespace {
@@ -27,61 +28,9 @@ struct Letters : DeadLetterSink {
   std::vector<std::string> seen;
 };
 
-/// A log that can be full or slow, over one in memory.
-struct MoodyLog : log::Log {
-  explicit MoodyLog(std::unique_ptr<log::Log> log) : inner(std::move(log)) {}
-  Position begin() const override { return inner->begin(); }
-  Position end() const override { return inner->end(); }
-  Result<std::unique_ptr<log::Reader>> read(Position from) override { return inner->read(from); }
-  Result<std::unique_ptr<log::Reader>> read_events(int64_t from, int64_t to) override {
-    return inner->read_events(from, to);
-  }
-  Result<Position> append(std::string records, uint32_t count, const log::Times& times) override {
-    if (!error.empty()) return Error(ErrorCode::full, error);
-    return inner->append(std::move(records), count, times);
-  }
-  Result<> flush() override { return inner->flush(); }
-  Result<> sync(Position position) override { return inner->sync(position); }
-  Result<Position> recover() override {
-    if (!cured) return Error(ErrorCode::full, error);
-    error.clear();
-    return inner->end();
-  }
-  void set_snapshot_source(std::function<std::string()> source) override {
-    inner->set_snapshot_source(std::move(source));
-  }
-  void set_retain_from(Position position) override { inner->set_retain_from(position); }
-  Result<log::Cut> enforce_retention() override { return inner->enforce_retention(); }
-  Result<> close() override { return inner->close(); }
-  Status status() const override {
-    Status status = inner->status();
-    status.error = error;
-    status.pending_bytes = pending;
-    return status;
-  }
-
-  std::unique_ptr<log::Log> inner;
-  std::string error;
-  bool cured = false;
-  uint64_t pending = 0;
-};
-
-log::RecordFormat entry_format() {
-  log::RecordFormat format;
-  format.skip = [](std::string_view records, uint32_t count) -> std::optional<size_t> {
-    codec::EntryReader reader(records);
-    codec::EntryView entry;
-    for (uint32_t i = 0; i < count; ++i)
-      if (reader.next(entry) != codec::EntryReader::Outcome::progressed) return std::nullopt;
-    return reader.offset();
-  };
-  format.inspect = [](std::string_view, uint32_t) { return log::Times{}; };
-  return format;
-}
-
 class StageTest : public testing::Test {
  protected:
-  StageTest() : log(log::make_memory_log(clock, entry_format())) {}
+  StageTest() : log(clock, test::entry_format()) {}
 
   void make(StageOptions options = {}) {
     stage = std::make_unique<Stage>(log, letters, clock, registry, options);
@@ -131,7 +80,7 @@ class StageTest : public testing::Test {
   ManualClock clock{kNow};
   metrics::Registry registry;
   Letters letters;
-  MoodyLog log;
+  test::MoodyLog log;
   std::unique_ptr<Stage> stage;
 };
 

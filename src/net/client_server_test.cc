@@ -40,8 +40,8 @@ class ClientServerTest : public ::testing::Test {
     std::filesystem::create_directories(folder_);
     server_options_.certificate_file = folder_ + "/certificate.pem";
     server_options_.key_file = folder_ + "/key.pem";
-    ASSERT_TRUE(support::write_certificate(server_options_.certificate_file,
-                                           server_options_.key_file, names));
+    ASSERT_TRUE(
+        test::write_certificate(server_options_.certificate_file, server_options_.key_file, names));
     scheme_tail_ = "s";
     client_options_.tls.ca_file = server_options_.certificate_file;
   }

@@ -68,7 +68,7 @@ class SocketTest : public testing::Test {
   settings::Declarer settings_;
   metrics::Registry metrics_;
   const std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  const std::unique_ptr<log::Log> log_ = log::make_memory_log(system_clock(), entry_format());
+  const std::unique_ptr<log::Log> log_ = log::make_memory_log(system_clock(), test::entry_format());
   std::unique_ptr<Service> service_;
 };
 

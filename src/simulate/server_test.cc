@@ -405,7 +405,7 @@ TEST_F(ServerTest, SpeaksTls) {
   options_.certificate_file = folder_.file("certificate.pem");
   options_.key_file = folder_.file("key.pem");
   ASSERT_TRUE(
-      support::write_certificate(options_.certificate_file, options_.key_file, "IP:127.0.0.1"));
+      test::write_certificate(options_.certificate_file, options_.key_file, "IP:127.0.0.1"));
   client_options_.tls.ca_file = options_.certificate_file;
   start();
   EXPECT_TRUE(server_->websocket_url().starts_with("wss://127.0.0.1:"));

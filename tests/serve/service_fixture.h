@@ -13,7 +13,8 @@
 #include "log/memory/memory_log.h"
 #include "serve/service.h"
 #include "store/memory/store.h"
-#include "support/fake_loop.h"
+#include "support/entry_format.h"
+#include "support/manual_loop.h"
 
 /// A service without sockets: requests and sessions are values of the test.
 namespace tapeline::serve {
@@ -95,19 +96,6 @@ class FakeSocket final : public net::WebSocketSession {
   int closed_with = 0;
 };
 
-inline log::RecordFormat entry_format() {
-  log::RecordFormat format;
-  format.skip = [](std::string_view records, uint32_t count) -> std::optional<size_t> {
-    codec::EntryReader reader(records);
-    codec::EntryView entry;
-    for (uint32_t i = 0; i < count; ++i)
-      if (reader.next(entry) != codec::EntryReader::Outcome::progressed) return std::nullopt;
-    return reader.offset();
-  };
-  format.inspect = [](std::string_view, uint32_t) { return log::Times{}; };
-  return format;
-}
-
 /// 2020-02-25T14:30:00Z.
 inline constexpr int64_t kNowMs = 1'582'641'000'000;
 
@@ -153,7 +141,7 @@ class ServiceTest : public testing::Test {
       ++answers;
     });
     workers_.work();
-    loop_.settle();
+    loop_.run_ready();
     EXPECT_EQ(answers, 1) << made.path;
     return answer;
   }
@@ -225,10 +213,10 @@ class ServiceTest : public testing::Test {
   }
   void settle() {
     workers_.work();
-    loop_.settle();
+    loop_.run_ready();
   }
 
-  test::FakeLoop loop_;
+  test::ManualLoop loop_;
   ManualWorkers workers_;
   FakeStatus status_;
   FakeSymbols symbols_;
@@ -236,7 +224,7 @@ class ServiceTest : public testing::Test {
   settings::Declarer declared_;
   metrics::Registry metrics_;
   const std::unique_ptr<store::Store> store_ = store::make_memory_store();
-  const std::unique_ptr<log::Log> log_ = log::make_memory_log(loop_.clock(), entry_format());
+  const std::unique_ptr<log::Log> log_ = log::make_memory_log(loop_.clock(), test::entry_format());
   std::unique_ptr<Service> service_;
 };
 

@@ -9,18 +9,18 @@
 #include <memory>
 #include <string>
 
-namespace tapeline::support {
+namespace tapeline::test {
 
-/// Writes a new self-signed certificate for `host` and its key as PEM files. `subject_alt_name` is
-/// in OpenSSL's form: "DNS:localhost,IP:127.0.0.1".
+/// Writes a new self-signed certificate, good for an hour, and its key as PEM files. False when
+/// that fails. `subject_alt_name` is in OpenSSL's form: "DNS:localhost,IP:127.0.0.1".
 inline bool write_certificate(const std::string& certificate_file, const std::string& key_file,
-                              const std::string& subject_alt_name, long valid_seconds = 3600) {
+                              const std::string& subject_alt_name) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -86400);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), valid_seconds);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
   X509_set_pubkey(certificate.get(), key.get());
   X509_NAME* const name = X509_get_subject_name(certificate.get());
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
@@ -41,4 +41,4 @@ inline bool write_certificate(const std::string& certificate_file, const std::st
   return written;
 }
 
-}  // namespace tapeline::support
+}  // namespace tapeline::test

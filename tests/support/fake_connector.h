@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "net/client.h"
 
-namespace tapeline::support {
+namespace tapeline::test {
 
 /// What a client did with one connection, and what the test does to it. Lives on after the client
 /// object is gone.
@@ -88,4 +88,4 @@ class FakeConnector : public net::Connector {
   };
 };
 
-}  // namespace tapeline::support
+}  // namespace tapeline::test

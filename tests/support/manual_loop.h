@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "net/loop.h"
 
-namespace tapeline::support {
+namespace tapeline::test {
 
 /// A loop whose time is a ManualClock: nothing happens until a test says so. One thread.
 class ManualLoop : public net::Loop {
@@ -86,4 +86,4 @@ class ManualLoop : public net::Loop {
   uint64_t made_ = 0;
 };
 
-}  // namespace tapeline::support
+}  // namespace tapeline::test

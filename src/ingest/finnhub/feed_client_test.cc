@@ -5,9 +5,10 @@
 
 #include "base/diag.h"
 #include "codec/entry.h"
-#include "log/memory/memory_log.h"
+#include "support/entry_format.h"
 #include "support/fake_connector.h"
 #include "support/manual_loop.h"
+#include "support/moody_log.h"
 
 namespace tapeline::ingest::finnhub {
 namespace {
@@ -27,49 +28,6 @@ struct NoLetters : DeadLetterSink {
   void put(const DeadLetter& letter) override { ++count, last = letter.reason; }
   int count = 0;
   model::RejectReason last{};
-};
-
-/// A log in memory that can refuse and be slow.
-struct MoodyLog : log::Log {
-  explicit MoodyLog(const Clock& clock) : inner(log::make_memory_log(clock, format())) {}
-  static log::RecordFormat format() {
-    log::RecordFormat format;
-    format.skip = [](std::string_view, uint32_t) { return std::optional<size_t>(0); };
-    format.inspect = [](std::string_view, uint32_t) { return log::Times{}; };
-    return format;
-  }
-  Position begin() const override { return inner->begin(); }
-  Position end() const override { return inner->end(); }
-  Result<std::unique_ptr<log::Reader>> read(Position from) override { return inner->read(from); }
-  Result<std::unique_ptr<log::Reader>> read_events(int64_t from, int64_t to) override {
-    return inner->read_events(from, to);
-  }
-  Result<Position> append(std::string records, uint32_t count, const log::Times& times) override {
-    if (!error.empty()) return Error(ErrorCode::full, error);
-    return inner->append(std::move(records), count, times);
-  }
-  Result<> flush() override { return inner->flush(); }
-  Result<> sync(Position position) override { return inner->sync(position); }
-  Result<Position> recover() override {
-    if (!error.empty()) return Error(ErrorCode::full, error);
-    return inner->end();
-  }
-  void set_snapshot_source(std::function<std::string()> source) override {
-    inner->set_snapshot_source(std::move(source));
-  }
-  void set_retain_from(Position position) override { inner->set_retain_from(position); }
-  Result<log::Cut> enforce_retention() override { return inner->enforce_retention(); }
-  Result<> close() override { return inner->close(); }
-  Status status() const override {
-    Status status = inner->status();
-    status.error = error;
-    status.pending_bytes = pending;
-    return status;
-  }
-
-  std::unique_ptr<log::Log> inner;
-  std::string error;
-  uint64_t pending = 0;
 };
 
 class FeedClientTest : public testing::Test {
@@ -103,7 +61,7 @@ class FeedClientTest : public testing::Test {
     (void)new_records();
   }
 
-  support::FakeSocket& socket() { return connector_.last(); }
+  test::FakeSocket& socket() { return connector_.last(); }
   void open(const net::Headers& handshake = {}) {
     socket().open(handshake);
     loop_.run_ready();
@@ -178,9 +136,9 @@ class FeedClientTest : public testing::Test {
     return {};
   }
 
-  support::ManualLoop loop_{kStart};
-  support::FakeConnector connector_;
-  MoodyLog log_{loop_.clock()};
+  test::ManualLoop loop_{kStart};
+  test::FakeConnector connector_;
+  test::MoodyLog log_{loop_.clock(), test::entry_format()};
   NoLetters letters_;
   metrics::Registry registry_;
   Random random_{1};

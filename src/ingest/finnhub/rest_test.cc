@@ -40,8 +40,8 @@ class RestTest : public ::testing::Test {
     return matches_->error().message();
   }
 
-  support::ManualLoop loop_;
-  support::FakeConnector connector_;
+  test::ManualLoop loop_;
+  test::FakeConnector connector_;
   metrics::Registry registry_;
   Options options_;
   std::unique_ptr<Rest> rest_;

@@ -169,7 +169,7 @@ class SimulatedClientTest : public ByteStreamTest {
     }
   }
 
-  support::ManualLoop loop_;
+  test::ManualLoop loop_;
   std::unique_ptr<ByteStream> peer_;
   std::optional<ServerStream> server_;
   std::unique_ptr<Connector> connector_ =
