@@ -1,9 +1,10 @@
 #include "base/crc32.h"
 
-#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstring>
+
+#include "base/crc_tables.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -12,27 +13,8 @@
 namespace tapeline {
 namespace {
 
-// Slicing by 16: table[k][b] is the effect of byte b followed by k zero bytes, so that sixteen
-// bytes cost sixteen independent look-ups instead of a chain of them.
 constexpr size_t kSlices = 16;
-using Tables = std::array<std::array<uint32_t, 256>, kSlices>;
-
-constexpr Tables make_tables() {
-  Tables tables{};
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0xEDB88320U : 0U);
-    tables[0][byte] = crc;
-  }
-  for (size_t slice = 1; slice < kSlices; ++slice)
-    for (size_t byte = 0; byte < 256; ++byte) {
-      const uint32_t before = tables[slice - 1][byte];
-      tables[slice][byte] = (before >> 8) ^ tables[0][before & 0xFF];
-    }
-  return tables;
-}
-
-constexpr Tables kTables = make_tables();
+constexpr auto kTables = make_crc_tables<kSlices>(0xEDB88320);
 
 static_assert(std::endian::native == std::endian::little, "the words below are read in place");
 

@@ -1,6 +1,6 @@
 #include "engine/wire.h"
 
-#include "base/checksum.h"
+#include "base/crc32c.h"
 
 namespace tapeline::engine {
 namespace {

@@ -1,34 +1,16 @@
-#include "base/checksum.h"
+#include "base/crc32c.h"
 
-#include <array>
 #include <bit>
+#include <cstddef>
 #include <cstring>
+
+#include "base/crc_tables.h"
 
 namespace tapeline {
 namespace {
 
-constexpr uint32_t kPolynomial = 0x82F63B78;
 constexpr size_t kSlices = 8;
-
-/// tables[k][b] advances the byte b over k further zero bytes, so that eight bytes are folded by
-/// eight independent lookups.
-constexpr auto make_tables() {
-  std::array<std::array<uint32_t, 256>, kSlices> tables{};
-  for (uint32_t byte = 0; byte < 256; ++byte) {
-    uint32_t crc = byte;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kPolynomial : 0);
-    tables[0][byte] = crc;
-  }
-  for (size_t slice = 1; slice < kSlices; ++slice) {
-    for (size_t byte = 0; byte < 256; ++byte) {
-      const uint32_t before = tables[slice - 1][byte];
-      tables[slice][byte] = (before >> 8) ^ tables[0][before & 0xFF];
-    }
-  }
-  return tables;
-}
-
-constexpr auto kTables = make_tables();
+constexpr auto kTables = make_crc_tables<kSlices>(0x82F63B78);
 
 uint32_t fold(uint32_t crc, unsigned char byte) {
   return (crc >> 8) ^ kTables[0][(crc ^ byte) & 0xFF];

@@ -1,4 +1,4 @@
-#include "base/checksum.h"
+#include "base/crc32c.h"
 
 #include <gtest/gtest.h>
 
