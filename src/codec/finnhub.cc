@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cstring>
 #include <vector>
 
@@ -123,37 +124,43 @@ bool read_key(ondemand::field& field, std::string_view& key) {
   return escapes_are_well_formed({raw, static_cast<size_t>(end - raw)});
 }
 
-/// Reads over a value of no interest. False when it is not JSON.
-bool read_over(ondemand::value& value, int depth);
-
-bool read_over_object(ondemand::value& value, int depth) {
+/// Calls `read(key, value)` for each field of an object in order, until it returns false. False
+/// then, and when the object is not JSON.
+template <typename Container, typename Read>
+bool read_object(Container& container, Read&& read) {
   ondemand::object object;
-  if (value.get_object().get(object)) return false;
+  if (container.get_object().get(object)) return false;
   for (auto result : object) {
     ondemand::field field;
     std::string_view key;
-    if (!unwrap(result, field) || !read_key(field, key)) return false;
-    if (!read_over(field.value(), depth + 1)) return false;
+    if (!unwrap(result, field) || !read_key(field, key) || !read(key, field.value())) return false;
   }
   return true;
 }
 
-bool read_over_array(ondemand::value& value, int depth) {
+/// The same for the members of an array: `read(value)`.
+template <typename Read>
+bool read_array(ondemand::value& value, Read&& read) {
   ondemand::array array;
   if (value.get_array().get(array)) return false;
   for (auto result : array) {
     ondemand::value member;
-    if (!unwrap(result, member) || !read_over(member, depth + 1)) return false;
+    if (!unwrap(result, member) || !read(member)) return false;
   }
   return true;
 }
 
+/// Reads over a value of no interest. False when it is not JSON.
 bool read_over(ondemand::value& value, int depth) {
   if (depth > kDepthMax) return false;
   const std::string_view token = token_of(value);
   if (token.empty()) return false;
-  if (token[0] == '{') return read_over_object(value, depth);
-  if (token[0] == '[') return read_over_array(value, depth);
+  if (token[0] == '{')
+    return read_object(value, [&](std::string_view, ondemand::value& field) {
+      return read_over(field, depth + 1);
+    });
+  if (token[0] == '[')
+    return read_array(value, [&](ondemand::value& member) { return read_over(member, depth + 1); });
   Text text;
   if (token[0] == '"') return read_text(value, token, text);
   return starts_number(token) ? model::is_number(token) : is_literal(token);
@@ -201,7 +208,6 @@ struct Fields {
   Field symbol, price, time, volume;
   bool has_conditions = false;
   bool conditions_mistyped = false;
-  size_t conditions_begin = 0;  ///< In the parser's list.
 };
 
 Refusal refuse_by_types(const Fields& fields) {
@@ -317,24 +323,12 @@ Frame FinnhubParser::Impl::judge_usual(model::EventTime latest) {
 
 bool FinnhubParser::Impl::read_members(ondemand::document& document, model::EventTime latest,
                                        Members& members) {
-  ondemand::object object;
-  if (document.get_object().get(object)) return false;
-  for (auto result : object) {
-    ondemand::field field;
-    std::string_view key;
-    if (!unwrap(result, field) || !read_key(field, key)) return false;
-    bool is_json = false;
-    if (key == "data")
-      is_json = read_data(document, field.value(), latest, members);
-    else if (key == "type")
-      is_json = read_field(field.value(), members.type);
-    else if (key == "msg")
-      is_json = read_field(field.value(), members.message);
-    else
-      is_json = read_over(field.value(), 1);
-    if (!is_json) return false;
-  }
-  return true;
+  return read_object(document, [&](std::string_view key, ondemand::value& value) {
+    if (key == "data") return read_data(document, value, latest, members);
+    if (key == "type") return read_field(value, members.type);
+    if (key == "msg") return read_field(value, members.message);
+    return read_over(value, 1);
+  });
 }
 
 bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::value& value,
@@ -345,11 +339,7 @@ bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::valu
     return read_over(value, 1);
   }
   members.data = Field::Type::other;
-  ondemand::array array;
-  if (value.get_array().get(array)) return false;
-  for (auto result : array) {
-    ondemand::value member;
-    if (!unwrap(result, member)) return false;
+  return read_array(value, [&](ondemand::value& member) {
     Element& element = elements_.emplace_back();
     const char* begin = member.raw_json_token().data();
     if (!read_element(member, latest, element)) return false;
@@ -360,40 +350,27 @@ bool FinnhubParser::Impl::read_data(ondemand::document& document, ondemand::valu
     else if (document.current_location().get(end))
       return false;
     element.raw = without_trailing_space({begin, static_cast<size_t>(end - begin)});
-  }
-  return true;
+    return true;
+  });
 }
 
 bool FinnhubParser::Impl::read_element(ondemand::value& value, model::EventTime latest,
                                        Element& element) {
   Fields fields;
-  fields.conditions_begin = conditions_.size();
   conditions_begin_.push_back(conditions_.size());
   if (token_of(value) != "{") {
     element.reject = RejectReason::mistyped_field;
     return read_over(value, 2);
   }
-  ondemand::object object;
-  if (value.get_object().get(object)) return false;
-  for (auto result : object) {
-    ondemand::field field;
-    std::string_view key;
-    if (!unwrap(result, field) || !read_key(field, key)) return false;
-    bool is_json = false;
-    if (key == "p")
-      is_json = read_field(field.value(), fields.price);
-    else if (key == "s")
-      is_json = read_field(field.value(), fields.symbol);
-    else if (key == "t")
-      is_json = read_field(field.value(), fields.time);
-    else if (key == "v")
-      is_json = read_field(field.value(), fields.volume);
-    else if (key == "c")
-      is_json = read_conditions(field.value(), fields);
-    else
-      is_json = read_over(field.value(), 2);
-    if (!is_json) return false;
-  }
+  const auto read = [&](std::string_view key, ondemand::value& field) {
+    if (key == "p") return read_field(field, fields.price);
+    if (key == "s") return read_field(field, fields.symbol);
+    if (key == "t") return read_field(field, fields.time);
+    if (key == "v") return read_field(field, fields.volume);
+    if (key == "c") return read_conditions(field, fields);
+    return read_over(field, 2);
+  };
+  if (!read_object(value, read)) return false;
   element.reject = judge(fields, latest, element.trade);
   return true;
 }
@@ -407,18 +384,15 @@ bool FinnhubParser::Impl::read_conditions(ondemand::value& value, Fields& fields
     fields.conditions_mistyped = true;
     return read_over(value, 2);
   }
-  ondemand::array array;
-  if (value.get_array().get(array)) return false;
-  for (auto result : array) {
-    ondemand::value member;
+  return read_array(value, [&](ondemand::value& member) {
     Field condition;
-    if (!unwrap(result, member) || !read_field(member, condition)) return false;
+    if (!read_field(member, condition)) return false;
     if (condition.type == Field::Type::text)
       conditions_.push_back(condition.value);
     else
       fields.conditions_mistyped = true;
-  }
-  return true;
+    return true;
+  });
 }
 
 Refusal FinnhubParser::Impl::judge(const Fields& fields, model::EventTime latest,
