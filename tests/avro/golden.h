@@ -1,17 +1,14 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <string>
-#include <string_view>
 #include <vector>
 
-/// Golden datums: files of lines "name hex" that our codec writes and fastavro checks
-/// (tests/avro/test_codec.py holds what each must mean). TAPELINE_REWRITE_GOLDEN=1 writes them
-/// anew.
+#include "support/golden.h"
+
+/// Golden datums: files of lines "name hex" in tests/golden/avro that our codec writes and fastavro
+/// checks (test_avro_codec.py holds what each must mean).
 namespace tapeline::codec::testing {
 
 struct GoldenDatum {
@@ -19,7 +16,7 @@ struct GoldenDatum {
   std::string bytes;
 };
 
-inline std::string golden_text(const std::vector<GoldenDatum>& datums) {
+inline void expect_golden(const std::string& file, const std::vector<GoldenDatum>& datums) {
   std::string text;
   for (const GoldenDatum& datum : datums) {
     text += datum.name + " ";
@@ -27,16 +24,7 @@ inline std::string golden_text(const std::vector<GoldenDatum>& datums) {
       text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
     text += "\n";
   }
-  return text;
-}
-
-inline void expect_golden(std::string_view file, const std::vector<GoldenDatum>& datums) {
-  const std::string path = fmt::format("{}/tests/avro/golden/{}", TAPELINE_SOURCE_DIR, file);
-  if (std::getenv("TAPELINE_REWRITE_GOLDEN")) std::ofstream(path) << golden_text(datums);
-  std::ifstream in(path);
-  const std::string kept{std::istreambuf_iterator<char>(in), {}};
-  EXPECT_EQ(golden_text(datums), kept)
-      << path << " differs; after an intended change run with TAPELINE_REWRITE_GOLDEN=1";
+  test::expect_golden("avro/" + file, text);
 }
 
 }  // namespace tapeline::codec::testing

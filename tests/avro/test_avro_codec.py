@@ -15,7 +15,7 @@ import fastavro
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GOLDEN = pathlib.Path(__file__).resolve().parent / "golden"
+GOLDEN = ROOT / "tests" / "golden" / "avro"
 
 
 def utc(milliseconds=0, microseconds=0):
