@@ -10,44 +10,28 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
-#include <ctime>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "codec/entry.h"
+#include "cpu_time.h"
 #include "engine/engine.h"
 #include "store/memory/store.h"
 
 namespace tapeline {
 namespace {
 
+using bench::cpu_seconds;
+
+constexpr uint64_t kSeed = 20'240'103;
 constexpr size_t kSymbols = 1'000;
 constexpr uint32_t kBatchRecords = 5'000;
 constexpr int64_t kCommitTrades = 500'000;
 constexpr int64_t kFirstMs = 1'704'292'200'000;  // 2024-01-03 14:30 UTC
 constexpr size_t kIntervals = 5;
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-/// xorshift64*: the same market on every machine.
-class Dice {
- public:
-  uint64_t roll(uint64_t sides) {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return (state_ * 0x2545F4914F6CDD1D >> 11) % sides;
-  }
-
- private:
-  uint64_t state_ = 20'240'103;
-};
 
 struct Market {
   std::vector<log::Batch> batches;
@@ -57,7 +41,7 @@ struct Market {
 
 Market generate(int64_t trades) {
   Market market;
-  Dice dice;
+  Random random(kSeed);  // The same on every machine.
   std::vector<std::string> symbols;
   for (size_t i = 0; i < kSymbols; ++i) symbols.push_back(fmt::format("BINANCE:S{:03}USDT", i));
   codec::EntryWriter writer;
@@ -71,19 +55,19 @@ Market generate(int64_t trades) {
   };
   for (int64_t i = 0; i < trades; ++i) {
     // 20,000 trades a second of event time.
-    if (dice.roll(5) != 0) now_us += 62;
+    if (random.below(5) != 0) now_us += 62;
     // Each once at first, so that the store's answer to what it holds is not in the measure.
     const bool first = i < static_cast<int64_t>(kSymbols);
-    const uint64_t popular = dice.roll(dice.roll(kSymbols) + 1);
+    const uint64_t popular = random.below(random.below(kSymbols) + 1);
     const uint64_t b = first ? static_cast<uint64_t>(i) : popular;
-    const int64_t back_ms = dice.roll(100) == 0 ? static_cast<int64_t>(dice.roll(2'000)) : 0;
+    const int64_t back_ms = random.below(100) == 0 ? static_cast<int64_t>(random.below(2'000)) : 0;
     codec::TradeView trade;
     trade.symbol = symbols[b];
-    trade.price = {static_cast<int64_t>(10'000 + dice.roll(999)), 2};
+    trade.price = {static_cast<int64_t>(10'000 + random.below(999)), 2};
     while (trade.price.mantissa % 10 == 0 && trade.price.scale > 0) {
       trade.price = {trade.price.mantissa / 10, trade.price.scale - 1};
     }
-    const auto volume = static_cast<int64_t>(1 + 10 * dice.roll(900));  // Never ends with 0.
+    const auto volume = static_cast<int64_t>(1 + 10 * random.below(900));  // Never ends with 0.
     trade.volume = {volume, 3};
     trade.event_time = model::EventTime(std::chrono::milliseconds(now_us / 1'000 - back_ms));
     trade.ingest_time = model::IngestTime(std::chrono::microseconds(now_us));
@@ -157,11 +141,11 @@ Outcome run(const Market& market, store::Store& store) {
   int64_t since_commit = 0;
   const auto commit = [&] {
     const double begin = cpu_seconds();
-    const store::Commit commit = engine.prepare_commit();
+    const store::Commit prepared = engine.prepare_commit();
     out.commit_seconds += cpu_seconds() - begin;
-    out.bars_written += static_cast<int64_t>(commit.bars.size());
-    writer->write(commit).value();
-    engine.committed(commit.checkpoint->position);
+    out.bars_written += static_cast<int64_t>(prepared.bars.size());
+    writer->write(prepared).value();
+    engine.committed(prepared.checkpoint->position);
     since_commit = 0;
   };
   for (const log::Batch& batch : market.batches) {

@@ -9,39 +9,23 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "app/log_formats.h"
+#include "base/random.h"
 #include "codec/entry.h"
+#include "cpu_time.h"
 #include "log/embedded/embedded_log.h"
 
 namespace tapeline {
 namespace {
 
+using bench::cpu_seconds;
+
+constexpr uint64_t kSeed = 20'240'103;
 constexpr size_t kChunks = 2'000;
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-/// xorshift64*: the same trades on every machine.
-class Dice {
- public:
-  uint64_t roll(uint64_t sides) {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return (state_ * 0x2545F4914F6CDD1D >> 11) % sides;
-  }
-
- private:
-  uint64_t state_ = 20'240'103;
-};
 
 struct Chunk {
   std::string bytes;
@@ -50,18 +34,18 @@ struct Chunk {
 
 std::vector<Chunk> make_chunks(int trades_each) {
   std::vector<Chunk> chunks;
-  Dice dice;
+  Random random(kSeed);  // The same on every machine.
   int64_t us = 1'704'292'200'000'000;
   int64_t sequence = 0;
   for (size_t i = 0; i < kChunks; ++i) {
     codec::EntryWriter writer;
     for (int j = 0; j < trades_each; ++j) {
-      us += static_cast<int64_t>(dice.roll(400));
-      const std::string symbol = fmt::format("S{:03}", dice.roll(1'000));
+      us += static_cast<int64_t>(random.below(400));
+      const std::string symbol = fmt::format("S{:03}", random.below(1'000));
       codec::TradeView trade;
       trade.symbol = symbol;
-      trade.price = {static_cast<int64_t>(10'000 + dice.roll(100'000)), 2};
-      trade.volume = {static_cast<int64_t>(1 + dice.roll(1'000)), 0};
+      trade.price = {static_cast<int64_t>(10'000 + random.below(100'000)), 2};
+      trade.volume = {static_cast<int64_t>(1 + random.below(1'000)), 0};
       trade.event_time = model::EventTime(std::chrono::milliseconds(us / 1'000));
       trade.ingest_time = model::IngestTime(std::chrono::microseconds(us + 35'000));
       trade.source = "finnhub";

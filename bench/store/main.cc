@@ -10,29 +10,25 @@
 
 #include <chrono>
 #include <cstdint>
-#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "cpu_time.h"
 #include "store/embedded/store.h"
 
 namespace tapeline {
 namespace {
+
+using bench::cpu_seconds;
 
 constexpr int64_t kSymbols = 1'000;
 constexpr int64_t kCommitBars = 50'000;
 constexpr int64_t kReviseEvery = 5;
 constexpr int64_t kFirstMs = 1'704'292'200'000;  // 2024-01-03 14:30 UTC
 constexpr model::Interval kSecond{1'000};
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
 
 /// Bar number `n`: of symbol n mod 1,000 in second n / 1,000.
 store::BarRow bar(int64_t n, int64_t trades, uint64_t through) {
