@@ -129,11 +129,11 @@ TEST(Day, IsTheWindowOfADailyBar) {
   EXPECT_EQ(calendar.window(time, Interval(300'000)), utc_window(time, Interval(300'000)));
 }
 
+std::string_view session(const std::string& time, bool extended_hours = false) {
+  return to_string(VenueCalendar(VenueClass::stock).session(at(time), extended_hours));
+}
+
 TEST(Sessions, FollowNewYorksClock) {
-  VenueCalendar calendar(VenueClass::stock);
-  const auto session = [&](const std::string& time, bool extended = false) {
-    return to_string(calendar.session(at(time), extended));
-  };
   // Winter, UTC-5.
   EXPECT_EQ(session("2026-01-15T08:59:59Z"), "closed");
   EXPECT_EQ(session("2026-01-15T09:00:00Z"), "pre");
@@ -152,15 +152,11 @@ TEST(Sessions, FollowNewYorksClock) {
 }
 
 TEST(Sessions, OfExtendedHoursByConditionArePreOrPost) {
-  VenueCalendar calendar(VenueClass::stock);
-  const auto session = [&](const std::string& time) {
-    return to_string(calendar.session(at(time), true));
-  };
-  EXPECT_EQ(session("2026-01-15T08:00:00Z"), "pre");
-  EXPECT_EQ(session("2026-01-15T14:29:59Z"), "pre");
-  EXPECT_EQ(session("2026-01-15T14:30:00Z"), "post");
-  EXPECT_EQ(session("2026-01-15T21:00:00Z"), "post");
-  EXPECT_EQ(session("2026-01-16T02:00:00Z"), "post");
+  EXPECT_EQ(session("2026-01-15T08:00:00Z", true), "pre");
+  EXPECT_EQ(session("2026-01-15T14:29:59Z", true), "pre");
+  EXPECT_EQ(session("2026-01-15T14:30:00Z", true), "post");
+  EXPECT_EQ(session("2026-01-15T21:00:00Z", true), "post");
+  EXPECT_EQ(session("2026-01-16T02:00:00Z", true), "post");
   EXPECT_TRUE(says_extended_hours("24"));
   EXPECT_TRUE(says_extended_hours("25"));
   EXPECT_FALSE(says_extended_hours("2"));

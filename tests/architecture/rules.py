@@ -25,7 +25,7 @@ THIRD_PARTY = {
     "toml++/": ("app/",),
     "CLI/": ("app/",),
 }
-TEST_KIT = ("gtest/", "gmock/", "rapidcheck", "benchmark/")
+TEST_KIT = ("gtest/", "gmock/", "rapidcheck")
 # Oracles of a module's tests: not part of the product, so no folder of it may include them.
 TEST_ORACLES = {"avro.h": ("codec/",), "avro/": ("codec/",), "snappy": ("log/",), "sqlite3.h": ("store/",)}
 
