@@ -115,6 +115,8 @@ class Runner {
     } else if (verb == "setting") {
       record.kind = ControlKind::setting;
       record.detail = words.at(1);
+      for (size_t i = 2; i < words.size(); ++i) record.detail += " " + words[i];
+      options_at = words.size();
       remember(record.detail);
     } else if (verb == "gap") {
       record.kind = ControlKind::gap;

@@ -1,6 +1,7 @@
 #include "engine/content.h"
 
 #include <charconv>
+#include <utility>
 
 #include "base/check.h"
 
@@ -32,6 +33,13 @@ bool read_intervals(std::string_view text, IntervalSet& out) {
   return true;
 }
 
+bool read_calendar(std::string_view text, model::MarketCalendar& out) {
+  auto calendar = model::MarketCalendar::parse(text);
+  if (!calendar) return false;
+  out = std::move(calendar).value();
+  return true;
+}
+
 }  // namespace
 
 ContentSettings::ContentSettings() {
@@ -40,6 +48,8 @@ ContentSettings::ContentSettings() {
   texts_.emplace(kIntervalsKey, kIntervalsDefault);
   texts_.emplace(kLatencyBoundKey, std::to_string(kLatencyBoundDefaultMs));
   texts_.emplace(kDisorderKey, std::to_string(kDisorderDefaultMs));
+  texts_.emplace(kCalendarKey, sessions_.calendar.text());
+  texts_.emplace(kClosingGraceKey, std::to_string(sessions_.closing_grace.count()));
 }
 
 ContentSettings::Outcome ContentSettings::take(std::string_view detail) {
@@ -52,6 +62,12 @@ ContentSettings::Outcome ContentSettings::take(std::string_view detail) {
   if (key == kIntervalsKey) fine = read_intervals(value, intervals_);
   if (key == kLatencyBoundKey) fine = read_bounded(value, kLatencyBoundMaxMs, latency_bound_ms_);
   if (key == kDisorderKey) fine = read_bounded(value, kDisorderMaxMs, disorder_ms_);
+  if (key == kCalendarKey) fine = read_calendar(value, sessions_.calendar);
+  if (key == kClosingGraceKey) {
+    int64_t grace_ms = 0;
+    fine = read_bounded(value, kClosingGraceMaxMs, grace_ms);
+    if (fine) sessions_.closing_grace = std::chrono::milliseconds(grace_ms);
+  }
   if (!fine) return Outcome::refused;
   const auto known = texts_.find(key);
   if (known != texts_.end()) {

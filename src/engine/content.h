@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/bar.h"
+#include "model/session.h"
 
 /// The settings that change what comes out. They are records in the log; the engine takes them
 /// from nowhere else.
@@ -22,16 +23,21 @@ using IntervalSet = std::bitset<kIntervalsMax>;
 inline constexpr std::string_view kIntervalsKey = "engine.intervals";
 inline constexpr std::string_view kLatencyBoundKey = "engine.latency_bound_ms";
 inline constexpr std::string_view kDisorderKey = "engine.disorder_ms";
+inline constexpr std::string_view kCalendarKey = "engine.calendar";
+inline constexpr std::string_view kClosingGraceKey = "engine.closing_grace_ms";
 
 inline constexpr std::string_view kIntervalsDefault = "1s,1m,5m,1h,1d";
 inline constexpr int64_t kLatencyBoundDefaultMs = 2'000;
 inline constexpr int64_t kDisorderDefaultMs = 3'000;
 inline constexpr int64_t kLatencyBoundMaxMs = 3'600'000;
 inline constexpr int64_t kDisorderMaxMs = 86'400'000;
+inline constexpr int64_t kClosingGraceMaxMs = 3'600'000;
 
 /// Settings kept by name, known or not; further ones are refused.
 inline constexpr size_t kSettingsMax = 256;
-inline constexpr size_t kSettingBytesMax = 4'096;
+inline constexpr size_t kSettingBytesMax = 16'384;
+static_assert(model::MarketCalendar::kTextBytesMax + 64 <= kSettingBytesMax,
+              "a calendar and its key fit a setting");
 
 class ContentSettings {
  public:
@@ -48,6 +54,8 @@ class ContentSettings {
   /// How much older than the newest a trade may be and still be in time.
   int64_t disorder_ms() const { return disorder_ms_; }
   const IntervalSet& intervals() const { return intervals_; }
+  /// Sessions of stocks; a log that says nothing of them knows New York's clock alone.
+  const model::SessionRules& sessions() const { return sessions_; }
 
   /// "key=value", sorted.
   std::vector<std::string> texts() const;
@@ -57,6 +65,7 @@ class ContentSettings {
   int64_t latency_bound_ms_ = kLatencyBoundDefaultMs;
   int64_t disorder_ms_ = kDisorderDefaultMs;
   IntervalSet intervals_;
+  model::SessionRules sessions_;
 };
 
 int64_t interval_ms(IntervalIndex index);

@@ -185,10 +185,15 @@ Result<> Controls::gap(const model::Control& control, SourceId source_id) {
 void Controls::setting(const model::Control& control) {
   ++state_.counters.controls;
   const IntervalSet before = state_.content.intervals();
+  const bool of_sessions =
+      control.detail.starts_with(kCalendarKey) || control.detail.starts_with(kClosingGraceKey);
   if (state_.content.take(control.detail) == ContentSettings::Outcome::refused) {
     return refuse(control, "the setting is not key=value, or its value is not allowed");
   }
   if (state_.content.intervals() != before) windows_.change_intervals(before);
+  if (of_sessions) {
+    for (Symbol& symbol : state_.symbols) symbol.calendar.forget();
+  }
 }
 
 void Controls::end_recording(SourceId source_id) {

@@ -23,7 +23,10 @@ std::string wrong_intervals(const std::vector<std::string>& names) {
 }  // namespace
 
 std::vector<std::string> ContentOptions::details() const {
-  return {fmt::format("{}={}", kDisorderKey, disorder_ms),
+  const std::string days = calendar == "us" ? model::us_calendar().text() : calendar;
+  return {fmt::format("{}={}", kCalendarKey, days),
+          fmt::format("{}={}", kClosingGraceKey, closing_grace_ms),
+          fmt::format("{}={}", kDisorderKey, disorder_ms),
           fmt::format("{}={}", kIntervalsKey, fmt::join(intervals, ",")),
           fmt::format("{}={}", kLatencyBoundKey, latency_bound_ms)};
 }
@@ -39,6 +42,14 @@ void declare(settings::Declarer& declarer, Options& options, ContentOptions& con
   declarer.integer("disorder_ms", content.disorder_ms, 0, kDisorderMaxMs, "ms",
                    "How much older than the newest a trade of its symbol may be without revising "
                    "a final bar.");
+  declarer.choice(
+      "calendar", content.calendar, {"us", "none"},
+      "Holidays and half days of stocks: those of the US market, 1998 to 2028, or none: "
+      "then every day is a full one, weekends included.");
+  declarer.integer("closing_grace_ms", content.closing_grace_ms, 0, kClosingGraceMaxMs, "ms",
+                   "How long after its end the regular session still takes stock trades, so that "
+                   "the closing auction is part of the day. A trade that says that it is of "
+                   "extended hours is not taken.");
   declarer.integer("cache_bytes_max", options.cache_bytes_max, 0, int64_t{1} << 36, "bytes",
                    "Memory for final bars, so that late trades need not read the store.");
 }

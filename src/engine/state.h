@@ -23,7 +23,7 @@ struct State {
   ContentSettings content;
   IntervalSet ever;  ///< Intervals that some symbol may have windows of.
   SourceTable sources;
-  SymbolTable symbols;
+  SymbolTable symbols{content.sessions()};
   BarTable bars;
 
   std::vector<SymbolId> changed_symbols;  ///< With a row that the store may not have yet.

@@ -16,10 +16,11 @@ bool SymbolInterval::serves(int64_t start_ms) const {
   });
 }
 
-Symbol::Symbol(SymbolId id_, std::string_view name_)
-    : id(id_), name(name_), calendar(model::venue_class(name_)) {}
+Symbol::Symbol(SymbolId id_, std::string_view name_, const model::SessionRules& sessions)
+    : id(id_), name(name_), calendar(model::venue_class(name_), sessions) {}
 
-SymbolTable::SymbolTable() : slots_(kSlotsFirst) {}
+SymbolTable::SymbolTable(const model::SessionRules& sessions)
+    : sessions_(sessions), slots_(kSlotsFirst) {}
 
 Symbol* SymbolTable::find(std::string_view name) {
   const size_t hash = std::hash<std::string_view>{}(name);
@@ -32,7 +33,7 @@ Symbol* SymbolTable::find(std::string_view name) {
 
 Symbol& SymbolTable::add(std::string_view name) {
   if (symbols_.size() * 2 >= slots_.size()) grow();
-  Symbol& symbol = symbols_.emplace_back(static_cast<SymbolId>(symbols_.size()), name);
+  Symbol& symbol = symbols_.emplace_back(static_cast<SymbolId>(symbols_.size()), name, sessions_);
   const size_t hash = std::hash<std::string_view>{}(name);
   size_t at = hash & (slots_.size() - 1);
   while (slots_[at].symbol != nullptr) at = (at + 1) & (slots_.size() - 1);

@@ -52,7 +52,7 @@ struct SymbolInterval {
 };
 
 struct Symbol {
-  Symbol(SymbolId id, std::string_view name);
+  Symbol(SymbolId id, std::string_view name, const model::SessionRules& sessions);
 
   // Touched by every record.
   const SymbolId id;
@@ -81,7 +81,8 @@ struct Symbol {
 /// Dense ids for names. Names may be any bytes.
 class SymbolTable {
  public:
-  SymbolTable();
+  /// `sessions` must outlive it.
+  explicit SymbolTable(const model::SessionRules& sessions);
 
   /// nullptr when unknown.
   Symbol* find(std::string_view name);
@@ -102,6 +103,7 @@ class SymbolTable {
   };
   void grow();
 
+  const model::SessionRules& sessions_;
   std::deque<Symbol> symbols_;
   std::vector<Slot> slots_;  ///< Open addressing; a power of two, at most half full.
 };

@@ -34,12 +34,12 @@ int64_t floor_to(int64_t ms, int64_t step) {
 
 model::Session session_of(Symbol& symbol, const codec::TradeView& record) {
   if (symbol.calendar.venue() != model::VenueClass::stock) return model::Session::continuous;
-  bool extended = false;
+  auto mark = model::SessionMark::none;
   if (!record.conditions.empty()) {
     record.conditions.for_each(
-        [&](std::string_view name) { extended = extended || model::says_extended_hours(name); });
+        [&](std::string_view code) { mark = std::max(mark, model::session_mark(code)); });
   }
-  return symbol.calendar.session(record.event_time, extended);
+  return symbol.calendar.session(record.event_time, mark);
 }
 
 /// The newest open bar, if the time is in its window: nearly always so.

@@ -50,6 +50,8 @@ constexpr auto kPreOpen = hours(4);
 constexpr auto kRegularOpen = hours(9) + minutes(30);
 constexpr auto kRegularClose = hours(16);
 constexpr auto kPostClose = hours(20);
+constexpr auto kHalfDayClose = hours(13);
+constexpr auto kHalfDayPostClose = hours(17);
 constexpr auto kForexClose = hours(17);
 
 }  // namespace
@@ -62,6 +64,17 @@ std::optional<Session> parse_session(std::string_view name) {
   return value_of<Session>(kNames, name);
 }
 
+SessionMark session_mark(std::string_view condition) {
+  if (condition == "24" || condition == "25") return SessionMark::extended;
+  if (condition == "35" || condition == "36") return SessionMark::closing;
+  return SessionMark::none;
+}
+
+const SessionRules& SessionRules::clock_only() {
+  static const SessionRules rules;
+  return rules;
+}
+
 void VenueCalendar::turn_to(EventTime time) {
   const Window utc_day = utc_window(time, Interval(kDayMs));
   const bool in_range = kFirst <= time && time < kLast;
@@ -70,8 +83,11 @@ void VenueCalendar::turn_to(EventTime time) {
     day_ = {in_new_york(day, hours(0)), in_new_york(day + date::days(1), hours(0))};
     pre_open_ = in_new_york(day, kPreOpen);
     regular_open_ = in_new_york(day, kRegularOpen);
-    regular_close_ = in_new_york(day, kRegularClose);
-    post_close_ = in_new_york(day, kPostClose);
+    const DayKind kind = rules_->calendar.kind(std::chrono::sys_days(day.time_since_epoch()));
+    const bool half = kind == DayKind::half;
+    closed_ = kind == DayKind::closed;
+    regular_end_ = in_new_york(day, half ? kHalfDayClose : kRegularClose) + rules_->closing_grace;
+    post_close_ = in_new_york(day, half ? kHalfDayPostClose : kPostClose);
   } else if (venue_ == VenueClass::forex && in_range) {
     // 17:00 belongs to the next day: at 16:59 the day ends today, at 17:00 tomorrow.
     const date::local_days today = day_in_new_york(time);
@@ -80,7 +96,7 @@ void VenueCalendar::turn_to(EventTime time) {
     day_ = {in_new_york(last - date::days(1), kForexClose), in_new_york(last, kForexClose)};
   } else {
     day_ = utc_day;
-    pre_open_ = regular_open_ = regular_close_ = post_close_ = utc_day.end;
+    closed_ = true;
   }
 }
 

@@ -1,26 +1,47 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 
 #include "model/bar.h"
+#include "model/market_calendar.h"
 #include "model/trade.h"
 #include "model/venue.h"
 
 namespace tapeline::model {
 
 /// A part of the trading day. A stock's is told by New York's clock: pre 04:00 to 09:30, regular
-/// 09:30 to 16:00, post 16:00 to 20:00, closed else. Weekends and holidays are not told apart.
-/// Every other venue is `continuous`.
+/// 09:30 to 16:00, post 16:00 to 20:00, closed else; on a half day regular ends at 13:00 and post
+/// at 17:00; a day on which the market is closed is `closed` as a whole. Conditions of a trade may
+/// say otherwise. Every other venue is `continuous`.
 enum class Session { pre, regular, post, closed, continuous };
 
 std::string_view to_string(Session session);
 std::optional<Session> parse_session(std::string_view name);
 
-/// Finnhub's conditions 24 (Form T) and 25 (extended hours, sold out of sequence).
-inline bool says_extended_hours(std::string_view condition) {
-  return condition == "24" || condition == "25";
-}
+/// What a trade's conditions say of its session, the clock aside.
+enum class SessionMark {
+  none,
+  closing,   ///< A closing print: of the regular session, also when it is reported after it.
+  extended,  ///< Out of regular hours, whatever the clock says; wins over `closing`.
+};
+
+/// By Finnhub's codes: 24 (Form T) and 25 (extended hours, sold out of sequence) are `extended`,
+/// 35 and 36 (market center closing trade, closing prints) `closing`. Of several codes the greatest
+/// counts.
+SessionMark session_mark(std::string_view condition);
+
+/// How sessions of stocks are told beside New York's clock.
+struct SessionRules {
+  MarketCalendar calendar;
+  /// The regular session takes what is this much younger than its end: with 1, the prints of its
+  /// last millisecond, 16:00:00.000, that the closing auction is stamped with.
+  std::chrono::milliseconds closing_grace{0};
+
+  /// The clock alone: no calendar, no grace.
+  static const SessionRules& clock_only();
+};
 
 /// [start, end)
 struct Window {
@@ -41,7 +62,7 @@ inline Window utc_window(EventTime time, Interval interval) {
 }
 
 /// Days, windows and sessions of one venue class. Cheap while times stay in one day: its edges are
-/// remembered, and only another day asks the time zone. One owner thread.
+/// remembered, and only another day asks the time zone. One owner thread. `rules` must outlive it.
 ///
 /// The day of a stock is New York's calendar day; of forex, 17:00 to 17:00 in New York; of all
 /// others the UTC day. It has 23 or 25 hours when New York changes its clocks. Outside 1970 to
@@ -50,7 +71,11 @@ inline Window utc_window(EventTime time, Interval interval) {
 /// Stops the program when the system has no time zone data (package tzdata).
 class VenueCalendar {
  public:
-  explicit VenueCalendar(VenueClass venue) : venue_(venue) {}
+  explicit VenueCalendar(VenueClass venue, const SessionRules& rules = SessionRules::clock_only())
+      : venue_(venue), rules_(&rules) {}
+
+  /// What `rules` say has changed.
+  void forget() { day_ = {}; }
 
   Window day(EventTime time) {
     if (!day_.contains(time)) [[unlikely]]
@@ -63,17 +88,19 @@ class VenueCalendar {
     return interval.ms() == kDayMs ? day(time) : utc_window(time, interval);
   }
 
-  /// `extended_hours`: a condition of the trade says so. It is then `pre` or `post` by the clock,
-  /// and `post` when the clock says regular (a late report).
-  Session session(EventTime time, bool extended_hours = false) {
+  /// `extended` is `pre` or `post` by the clock, and `post` when the clock says regular (a late
+  /// report); `closing` is regular until the end of post. On a closed day every trade is `closed`.
+  Session session(EventTime time, SessionMark mark = SessionMark::none) {
     if (venue_ != VenueClass::stock) return Session::continuous;
     if (!day_.contains(time)) [[unlikely]]
       turn_to(time);
-    if (time < regular_open_)
-      return time >= pre_open_ || extended_hours ? Session::pre : Session::closed;
-    if (extended_hours) return Session::post;
-    if (time < regular_close_) return Session::regular;
-    return time < post_close_ ? Session::post : Session::closed;
+    if (closed_) return Session::closed;
+    const bool extended = mark == SessionMark::extended;
+    if (time < regular_open_) return time >= pre_open_ || extended ? Session::pre : Session::closed;
+    if (extended) return Session::post;
+    if (time < regular_end_) return Session::regular;
+    if (time >= post_close_) return Session::closed;
+    return mark == SessionMark::closing ? Session::regular : Session::post;
   }
 
   VenueClass venue() const { return venue_; }
@@ -84,9 +111,11 @@ class VenueCalendar {
   void turn_to(EventTime time);
 
   VenueClass venue_;
+  const SessionRules* rules_;
   Window day_{};  ///< Empty at first: it contains nothing.
   // Of the day, for stocks.
-  EventTime pre_open_, regular_open_, regular_close_, post_close_;
+  bool closed_ = false;
+  EventTime pre_open_, regular_open_, regular_end_, post_close_;  ///< regular_end_ with the grace.
 };
 
 }  // namespace tapeline::model

@@ -129,8 +129,8 @@ TEST(Day, IsTheWindowOfADailyBar) {
   EXPECT_EQ(calendar.window(time, Interval(300'000)), utc_window(time, Interval(300'000)));
 }
 
-std::string_view session(const std::string& time, bool extended_hours = false) {
-  return to_string(VenueCalendar(VenueClass::stock).session(at(time), extended_hours));
+std::string_view session(const std::string& time, SessionMark mark = SessionMark::none) {
+  return to_string(VenueCalendar(VenueClass::stock).session(at(time), mark));
 }
 
 TEST(Sessions, FollowNewYorksClock) {
@@ -152,14 +152,79 @@ TEST(Sessions, FollowNewYorksClock) {
 }
 
 TEST(Sessions, OfExtendedHoursByConditionArePreOrPost) {
-  EXPECT_EQ(session("2026-01-15T08:00:00Z", true), "pre");
-  EXPECT_EQ(session("2026-01-15T14:29:59Z", true), "pre");
-  EXPECT_EQ(session("2026-01-15T14:30:00Z", true), "post");
-  EXPECT_EQ(session("2026-01-15T21:00:00Z", true), "post");
-  EXPECT_EQ(session("2026-01-16T02:00:00Z", true), "post");
-  EXPECT_TRUE(says_extended_hours("24"));
-  EXPECT_TRUE(says_extended_hours("25"));
-  EXPECT_FALSE(says_extended_hours("2"));
+  EXPECT_EQ(session("2026-01-15T08:00:00Z", SessionMark::extended), "pre");
+  EXPECT_EQ(session("2026-01-15T14:29:59Z", SessionMark::extended), "pre");
+  EXPECT_EQ(session("2026-01-15T14:30:00Z", SessionMark::extended), "post");
+  EXPECT_EQ(session("2026-01-15T21:00:00Z", SessionMark::extended), "post");
+  EXPECT_EQ(session("2026-01-16T02:00:00Z", SessionMark::extended), "post");
+}
+
+/// A calendar's sessions in New York's time of day, UTC-5 (winter).
+class SessionsWithACalendar : public testing::Test {
+ protected:
+  std::string session(const std::string& time, SessionMark mark = SessionMark::none) {
+    return std::string(to_string(calendar_.session(at(time), mark)));
+  }
+
+  SessionRules rules_{us_calendar(), std::chrono::milliseconds(1)};
+  VenueCalendar calendar_{VenueClass::stock, rules_};
+};
+
+TEST_F(SessionsWithACalendar, AreClosedOnWeekendsAndHolidays) {
+  for (const SessionMark mark : {SessionMark::none, SessionMark::extended, SessionMark::closing}) {
+    EXPECT_EQ(session("2026-11-21T15:00:00Z", mark), "closed") << "Saturday";
+    EXPECT_EQ(session("2026-11-26T15:00:00Z", mark), "closed") << "Thanksgiving Day";
+    EXPECT_EQ(session("2026-11-26T11:00:00Z", mark), "closed") << "its hours before";
+    EXPECT_EQ(session("2001-09-11T14:00:00Z", mark), "closed");
+  }
+  EXPECT_EQ(session("2026-11-20T15:00:00Z"), "regular");
+  // 23:30 of the Friday in New York is Saturday in UTC; the day that counts is New York's.
+  EXPECT_EQ(session("2026-11-21T00:30:00Z"), "post");
+}
+
+TEST_F(SessionsWithACalendar, OfAHalfDayEndAtOneAndFive) {
+  EXPECT_EQ(session("2026-11-27T14:29:59Z"), "pre");
+  EXPECT_EQ(session("2026-11-27T17:59:59Z"), "regular");
+  EXPECT_EQ(session("2026-11-27T18:00:00Z"), "regular") << "the grace";
+  EXPECT_EQ(session("2026-11-27T18:00:01Z"), "post");
+  EXPECT_EQ(session("2026-11-27T21:59:59Z"), "post");
+  EXPECT_EQ(session("2026-11-27T22:00:00Z"), "closed");
+}
+
+TEST_F(SessionsWithACalendar, KeepTheClosingPrints) {
+  EXPECT_EQ(session("2026-11-20T21:00:00Z"), "regular") << "16:00:00.000";
+  EXPECT_EQ(session("2026-11-20T21:00:00Z", SessionMark::extended), "post");
+  EXPECT_EQ(session("2026-11-20T21:00:01Z"), "post");
+  EXPECT_EQ(session("2026-11-20T21:05:00Z", SessionMark::closing), "regular");
+  EXPECT_EQ(session("2026-11-21T01:00:00Z", SessionMark::closing), "closed") << "after 20:00";
+  EXPECT_EQ(session("2026-11-20T12:00:00Z", SessionMark::closing), "pre");
+}
+
+TEST(Sessions, AreMarkedByConditions) {
+  EXPECT_EQ(session_mark("24"), SessionMark::extended);
+  EXPECT_EQ(session_mark("25"), SessionMark::extended);
+  EXPECT_EQ(session_mark("35"), SessionMark::closing);
+  EXPECT_EQ(session_mark("36"), SessionMark::closing);
+  EXPECT_EQ(session_mark("2"), SessionMark::none);
+  EXPECT_EQ(session_mark(""), SessionMark::none);
+  EXPECT_GT(SessionMark::extended, SessionMark::closing);
+}
+
+TEST_F(SessionsWithACalendar, FollowDaylightSaving) {
+  // Monday after the change to summer time: 09:30 is 13:30Z. The Friday before it is 14:30Z.
+  EXPECT_EQ(session("2026-03-09T13:30:00Z"), "regular");
+  EXPECT_EQ(session("2026-03-06T14:29:59Z"), "pre");
+  EXPECT_EQ(session("2026-03-06T21:00:01Z"), "post");
+  EXPECT_EQ(session("2026-03-09T20:00:00Z"), "regular");
+  EXPECT_EQ(session("2026-03-09T20:00:01Z"), "post");
+  EXPECT_EQ(session("2026-11-02T14:29:59Z"), "pre");
+}
+
+TEST_F(SessionsWithACalendar, FollowRulesThatChange) {
+  EXPECT_EQ(session("2026-11-27T19:00:00Z"), "post");
+  rules_.calendar = MarketCalendar();
+  calendar_.forget();
+  EXPECT_EQ(session("2026-11-27T19:00:00Z"), "regular");
 }
 
 TEST(Sessions, OfOtherVenuesAreContinuous) {

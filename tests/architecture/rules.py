@@ -22,7 +22,7 @@ THIRD_PARTY = {
     "snappy": ("log/embedded/",),
     "xxhash.h": ("codec/",),
     "zlib.h": ("codec/", "serve/"),
-    "toml++/": ("app/",),
+    "toml++/": ("app/", "model/files/"),
     "CLI/": ("app/",),
 }
 TEST_KIT = ("gtest/", "gmock/", "rapidcheck")

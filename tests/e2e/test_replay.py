@@ -1,6 +1,8 @@
 """Recordings through ingest, log, engine and store: the export equals the oracle in every byte."""
 
+import datetime
 import gzip
+import zoneinfo
 
 import feeds
 import pytest
@@ -47,6 +49,27 @@ def test_days_of_crypto_and_forex(small, tapeline, tmp_path, oracle_of, assert_s
     file = feeds.write_rows(tmp_path / "days.csv", rows)
     tapeline.replay(file, intervals="1m,1d")
     assert_same_bars(oracle_of(file, intervals="1m,1d"), tapeline.export_bars("1m,1d"))
+
+
+def test_days_of_stocks(tapeline, tmp_path, rng, oracle_of, assert_same_bars):
+    """The regular session of each day, by the calendar: a holiday, half days, closings, weekends, both clock changes."""
+    days = ["1999-12-31", "2001-09-10", "2001-09-11", "2002-07-03", "2002-07-05", "2013-07-03", "2018-12-05"]
+    days += ["2025-01-09", "2025-11-27", "2025-11-28", "2025-11-29", "2026-03-06", "2026-03-08", "2026-03-09"]
+    days += ["2026-10-30", "2026-11-01", "2026-11-02"]
+    lines = ["symbol,price,volume,trade_timestamp_ms,conditions"]
+    price = 0
+    for day in days:
+        midnight = datetime.datetime.fromisoformat(day).replace(tzinfo=zoneinfo.ZoneInfo("America/New_York"))
+        for clock in ("03:59", "09:29", "09:30", "12:59", "13:00", "15:59", "16:00", "16:30", "17:00", "19:59", "20:00"):
+            hour, minute = clock.split(":")
+            moment = int(midnight.replace(hour=int(hour), minute=int(minute)).timestamp() * 1000)
+            for after_ms in (0, 1, 999, 1_000):
+                price += 1
+                lines.append(f"AAPL,{price},1,{moment + after_ms},{rng.choice(['', '@', '@;T', 'U', 'I', '6'])}")
+    file = tmp_path / "stocks.csv"
+    file.write_text("\n".join(lines) + "\n")
+    tapeline.replay(file, intervals="1h,1d")
+    assert_same_bars(oracle_of(file, intervals="1h,1d"), tapeline.export_bars("1h,1d"))
 
 
 def test_export_gives_the_intervals_asked_for(small, tapeline, oracle_of, assert_same_bars):

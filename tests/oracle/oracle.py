@@ -21,8 +21,11 @@ sent. The rules, in the order in which they are applied:
    its price updates. Sums are exact; a sum of 10^20 or more (10^38 units of 10^-18) does not fit and is null.
 5. A window is [start, start + interval) in UTC; a window without trade or update has no bar.
 
-A day (`1d`) is the UTC day for crypto and 17:00 to 17:00 in New York for forex. The day of a stock is that of its regular
-session, which the oracle does not know: it gives no `1d` bars of symbols without a venue.
+A day (`1d`) is the UTC day for crypto and 17:00 to 17:00 in New York for forex. The day of a stock is New York's calendar
+day, and its bar is made of the regular session's trades alone: from 09:30 to a second after 16:00, on half days a second
+after 13:00, on the days that the US market was open. A trade with condition 24 or 25 is never of it, one with 35 or 36 is
+until the end of the hours after (20:00, on half days 17:00). A day whose trades are all of other sessions has a bar
+without price.
 """
 
 import argparse
@@ -60,6 +63,20 @@ INTERVALS_MS = {
 NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
 FOREX_VENUES = ("OANDA", "IC MARKETS", "FXCM", "FOREX", "FOREX.COM")
 
+# The letters of the tape that have a code, from the page that comes with the recordings.
+LETTERS = {"@": "1", "F": "8", "I": "12", "T": "24", "U": "25", "M": "16", "O": "19", "Q": "20"}
+LETTERS |= {"4": "32", "7": "37", "V": "26", "B": "3", "N": "17", "C": "5", "Z": "30", "R": "22"}
+EXTENDED = {"24", "25"}
+CLOSING = {"35", "36"}
+CLOSING_GRACE_MS = 1_000
+
+# Of the US stock market, 1998 to 2028. Good Friday as MMDD; closings that no rule tells.
+GOOD_FRIDAYS = """0410 0402 0421 0413 0329 0418 0409 0325 0414 0406 0321 0410 0402 0422 0406 0329 0418 0403 0325 0414
+0330 0419 0410 0402 0415 0407 0329 0418 0403 0326 0414"""
+CLOSED_ONCE = """2001-09-11 2001-09-12 2001-09-13 2001-09-14 2004-06-11 2007-01-02 2012-10-29 2012-10-30 2018-12-05
+2025-01-09"""
+HALF_ONCE = "1999-12-31 2003-12-26"
+
 PRICE_DECIMALS = 10
 VOLUME_DECIMALS = 8
 UNSCALED_LIMIT = 2**63
@@ -77,7 +94,7 @@ NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?", re.AS
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 # In the order that matters: trades sort by event time, then by identity (connection, place on it).
-Trade = collections.namedtuple("Trade", "event_time connection place price volume")
+Trade = collections.namedtuple("Trade", "event_time connection place price volume conditions")
 
 
 class Reject(Exception):
@@ -169,7 +186,9 @@ def trade_of_row(row, columns, connection, place, latest_ms):
     if not INTEGER.fullmatch(field["trade_timestamp_ms"]):
         raise Reject("event time not an integer")
     event_time = check_event_time(int(field["trade_timestamp_ms"]), latest_ms)
-    return symbol, Trade(event_time, connection, place, price, volume)
+    letters = [letter for letter in field.get("conditions", "").split(";") if letter]
+    conditions = frozenset(LETTERS.get(letter, f"tape:{letter}") for letter in letters)
+    return symbol, Trade(event_time, connection, place, price, volume, conditions)
 
 
 class NumberText(str):
@@ -195,7 +214,7 @@ def trade_of_element(element, connection, place, latest_ms):
     if not INTEGER.fullmatch(element["t"]):
         raise Reject("event time not an integer")
     event_time = check_event_time(int(element["t"]), latest_ms)
-    return symbol, Trade(event_time, connection, place, price, volume)
+    return symbol, Trade(event_time, connection, place, price, volume, frozenset(conditions or ()))
 
 
 def elements_of_frame(text):
@@ -326,7 +345,7 @@ def bar_of(symbol, interval_ms, start_ms, members):
     trades = [member for member in members if member.volume != 0]
     updates = [member for member in members if member.volume == 0]
     priced = trades or updates
-    prices = [member.price for member in priced]
+    prices = [member.price for member in priced] or [None]
     volume = exact_sum(trade.volume for trade in trades)
     notional = exact_sum(EXACT.multiply(trade.price, trade.volume) for trade in trades)
     return [
@@ -334,24 +353,24 @@ def bar_of(symbol, interval_ms, start_ms, members):
         interval_ms,
         start_ms,
         plain(prices[0]),
-        plain(max(prices)),
-        plain(min(prices)),
+        plain(max(prices)) if priced else "",
+        plain(min(prices)) if priced else "",
         plain(prices[-1]),
         plain(volume),
         plain(notional),
         len(trades),
         len(updates),
-        "trades" if trades else "updates",
+        "trades" if trades else "updates" if updates else "none",
     ]
 
 
 def window_start(symbol, interval_ms, event_time):
-    """Where the window of this time begins; None where the oracle does not know it."""
+    """Where the window of this time begins."""
     if interval_ms != INTERVALS_MS["1d"]:
         return event_time // interval_ms * interval_ms
     venue, colon, _ = symbol.partition(":")
     if not colon:
-        return None
+        return stock_day(event_time)
     return forex_day(event_time) if venue in FOREX_VENUES else event_time // interval_ms * interval_ms
 
 
@@ -364,15 +383,80 @@ def forex_day(event_time):
     return int(turn.timestamp()) * 1000
 
 
+def stock_day(event_time):
+    """The last midnight in New York at or before this time."""
+    local = datetime.datetime.fromtimestamp(event_time // 1000, NEW_YORK)
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).timestamp()) * 1000
+
+
+def nth_weekday(year, month, weekday, nth):
+    """The nth Monday (0) to Sunday (6) of a month, from 1; the last for -1."""
+    days = [datetime.date(year, month, 1) + datetime.timedelta(days) for days in range(31)]
+    return [day for day in days if day.month == month and day.weekday() == weekday][nth - (nth > 0)]
+
+
+def kept_on(day):
+    """A fixed holiday on a Saturday is kept on Friday, on a Sunday on Monday."""
+    return day + datetime.timedelta({5: -1, 6: 1}.get(day.weekday(), 0))
+
+
+@functools.cache
+def closed_days(year):
+    new_year = datetime.date(year, 1, 1)
+    # A Saturday's new year is not kept: the Friday before ends the year.
+    days = {new_year} if new_year.weekday() == 5 else {kept_on(new_year)}
+    days |= {nth_weekday(year, 1, 0, 3), nth_weekday(year, 2, 0, 3), nth_weekday(year, 5, 0, -1)}
+    days |= {nth_weekday(year, 9, 0, 1), nth_weekday(year, 11, 3, 4)}
+    days |= {kept_on(datetime.date(year, 7, 4)), kept_on(datetime.date(year, 12, 25))}
+    if year >= 2022:
+        days.add(kept_on(datetime.date(year, 6, 19)))
+    good_friday = GOOD_FRIDAYS.split()[year - 1998]
+    days.add(datetime.date(year, int(good_friday[:2]), int(good_friday[2:])))
+    return days | {datetime.date.fromisoformat(text) for text in CLOSED_ONCE.split()}
+
+
+@functools.cache
+def half_days(year):
+    days = {nth_weekday(year, 11, 3, 4) + datetime.timedelta(1), datetime.date(year, 12, 24)}
+    fourth = datetime.date(year, 7, 4).strftime("%a")
+    if fourth in ("Tue", "Wed", "Fri") or (fourth == "Thu" and year >= 2013):
+        days.add(datetime.date(year, 7, 3))
+    elif fourth == "Thu":
+        days.add(datetime.date(year, 7, 5))
+    return days | {datetime.date.fromisoformat(text) for text in HALF_ONCE.split()}
+
+
+def is_regular(trade):
+    """Whether a stock's trade is of the regular session of its day in New York."""
+    # Half past nine and the closing hours are never near a change of the clocks, so the day's own clock tells them.
+    local = datetime.datetime.fromtimestamp(trade.event_time // 1000, NEW_YORK)
+    of_day_ms = (local.hour * 3600 + local.minute * 60 + local.second) * 1000 + trade.event_time % 1000
+    day = local.date()
+    if 1998 <= day.year <= 2028:
+        if day.weekday() > 4 or day in closed_days(day.year):
+            return False
+        half = day in half_days(day.year)
+    else:
+        if day.weekday() > 4:
+            return False
+        half = False
+    if trade.conditions & EXTENDED or of_day_ms < 34_200_000:
+        return False
+    if of_day_ms < (13 if half else 16) * 3_600_000 + CLOSING_GRACE_MS:
+        return True
+    return bool(trade.conditions & CLOSING) and of_day_ms < (17 if half else 20) * 3_600_000
+
+
 def bars_of(tape, intervals_ms):
     for symbol in sorted(tape.trades, key=lambda name: name.encode("utf-8")):
         trades = tape.trades[symbol]
         trades.sort()
         for interval_ms in sorted(intervals_ms):
             window = functools.partial(window_start, symbol, interval_ms)
+            regular_only = interval_ms == INTERVALS_MS["1d"] and ":" not in symbol
             for start_ms, members in itertools.groupby(trades, key=lambda trade: window(trade.event_time)):
-                if start_ms is not None:
-                    yield bar_of(symbol, interval_ms, start_ms, list(members))
+                shown = filter(is_regular, members) if regular_only else members
+                yield bar_of(symbol, interval_ms, start_ms, list(shown))
 
 
 def digest_of(bar, basis="all"):

@@ -8,12 +8,12 @@ namespace tapeline::ingest::finnhub {
 bool MarketHours::open(model::VenueClass venue, WallTime at) {
   if (venue == model::VenueClass::crypto) return true;
   if (venue == model::VenueClass::other) return false;
-  // New York's regular session lies within one UTC day, so the UTC weekday is right for it too.
+  if (venue == model::VenueClass::stock) {
+    return stocks_.session(std::chrono::floor<std::chrono::milliseconds>(at)) ==
+           model::Session::regular;
+  }
   const std::chrono::weekday day(std::chrono::floor<std::chrono::days>(at));
-  if (day == std::chrono::Saturday || day == std::chrono::Sunday) return false;
-  if (venue == model::VenueClass::forex) return true;
-  return stocks_.session(std::chrono::floor<std::chrono::milliseconds>(at)) ==
-         model::Session::regular;
+  return day != std::chrono::Saturday && day != std::chrono::Sunday;
 }
 
 void Staleness::subscribed(std::string_view symbol, WallTime now) {

@@ -14,15 +14,19 @@
 
 namespace tapeline::ingest::finnhub {
 
-/// Whether a market trades at a time: stocks in New York's regular session from Monday to Friday
-/// (holidays are not told apart), forex from Monday to Friday UTC, crypto always. Of others nothing
-/// is known: never.
+/// Whether a market trades at a time: stocks in New York's regular session by the calendar of the
+/// US market, forex from Monday to Friday UTC, crypto always. Of others nothing is known: never.
 class MarketHours {
  public:
+  MarketHours() = default;
+  MarketHours(const MarketHours&) = delete;
+  MarketHours& operator=(const MarketHours&) = delete;
+
   bool open(model::VenueClass venue, WallTime at);
 
  private:
-  model::VenueCalendar stocks_{model::VenueClass::stock};
+  model::SessionRules rules_{model::us_calendar(), {}};
+  model::VenueCalendar stocks_{model::VenueClass::stock, rules_};
 };
 
 /// When each subscribed symbol last traded, and which are silent although their market is open. A

@@ -34,6 +34,9 @@ TEST_F(StalenessTest, GoesByMarketHours) {
   EXPECT_TRUE(stale_at("AAPL", "2026-11-20T20:59:00Z"));
   EXPECT_FALSE(stale_at("AAPL", "2026-11-20T21:01:00Z"));
   EXPECT_FALSE(stale_at("AAPL", "2026-11-21T16:00:00Z")) << "Saturday";
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-26T16:00:00Z")) << "Thanksgiving Day";
+  EXPECT_TRUE(stale_at("AAPL", "2026-11-27T17:59:00Z")) << "a half day";
+  EXPECT_FALSE(stale_at("AAPL", "2026-11-27T18:01:00Z"));
   EXPECT_TRUE(stale_at("BINANCE:BTCUSDT", "2026-11-21T16:00:00Z"));
   EXPECT_FALSE(stale_at("OANDA:EUR_USD", "2026-11-21T16:00:00Z"));
   EXPECT_TRUE(stale_at("OANDA:EUR_USD", "2026-11-20T03:00:00Z"));
