@@ -62,11 +62,14 @@ class WebSocketClient {
   };
 
   virtual ~WebSocketClient() = default;
+  /// Begins; gives up, without a call, a connection made before. A `url` that parse_url refuses
+  /// ends it with resolve_failed. No handler is called before this returns.
   virtual void connect(const std::string& url, const Options& options, Handlers handlers) = 0;
   /// Queued; fine before the previous one is sent. Dropped when not open.
   virtual void send(std::string text) = 0;
   /// While paused nothing is read from the socket: back-pressure reaches the peer.
   virtual void pause_reading(bool paused) = 0;
+  /// `closed` follows, within `close_timeout` when the peer does not answer. Idempotent.
   virtual void close() = 0;
 };
 
@@ -81,7 +84,10 @@ class Connector {
     Headers headers;
     std::string body;
   };
-  /// One HTTPS or HTTP request. `done` is called once, on the loop's thread.
+  /// One HTTPS or HTTP request. `done` is called once, later, on the loop's thread; requests under
+  /// way when the connector goes end without it. An answer of any status is a success. Errors:
+  /// `invalid` when `url` is none, `full` when the body is larger than `body_bytes_max`, else
+  /// `unavailable`.
   virtual void get(const std::string& url, const Headers& headers, const TlsOptions& tls,
                    std::chrono::milliseconds timeout, size_t body_bytes_max,
                    std::function<void(Result<HttpAnswer>)> done) = 0;

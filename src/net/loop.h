@@ -9,7 +9,7 @@
 
 /// Networking without knowledge of markets. Callbacks run on the loop's thread, one at a time;
 /// objects of this folder are used from there only, except where a function says otherwise. Asio
-/// and Beast stay inside the .cc files of this folder.
+/// and Beast stay inside net/asio/.
 namespace tapeline::net {
 
 /// Cancels its timer when it goes away. Movable.

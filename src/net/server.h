@@ -22,6 +22,7 @@ class WebSocketSession {
   /// Queues a text message; bytes may be shared among sessions. Check `queued_bytes` first: a
   /// message beyond the queue's limit drops the queue and closes the session with 1013.
   virtual void send(std::shared_ptr<const std::string> text) = 0;
+  /// Of messages not yet handed to the socket, the one under way included.
   virtual size_t queued_bytes() const = 0;
   /// After what is queued. Later sends are dropped.
   virtual void close(int code, std::string_view reason) = 0;
@@ -36,9 +37,10 @@ class WebSocketSession {
   virtual void pause_reading(bool paused) = 0;
   virtual bool open() const = 0;
 
-  std::function<void(std::string_view text)> on_message;
-  std::function<void()> on_drained;  ///< The queue became empty.
-  std::function<void(int code)> on_closed;
+  // Called on the loop's thread; set when the upgrade opens the session.
+  std::function<void(std::string_view text)> on_message;  ///< Text or binary; until return only.
+  std::function<void()> on_drained;                       ///< The queue became empty.
+  std::function<void(int code)> on_closed;  ///< Once, the last; the close code, 1006 without one.
 };
 
 /// HTTP/1.1 with keep-alive, and WebSocket upgrades, on one address. Gzip and ETag are the
@@ -72,6 +74,7 @@ class Server {
 
   virtual ~Server() = default;
   virtual uint16_t port() const = 0;
+  /// HTTP connections and WebSocket sessions that are open.
   virtual size_t connections() const = 0;
   /// Accepts no more, closes sessions with 1001, ends. Idempotent.
   virtual void stop() = 0;
