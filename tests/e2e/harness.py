@@ -211,7 +211,7 @@ class Tapeline:
             process.kill()
             process.popen.wait()
 
-    # The stable batch form of DESIGN section 9.
+    # The stable batch form of docs/command-line.md.
 
     def replay_arguments(self, *files, intervals="1s,1m,5m", speed="max"):
         return ["replay", *files, "--speed", speed, "--data-dir", self.data, "--intervals", intervals]

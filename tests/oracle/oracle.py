@@ -2,7 +2,7 @@
 """The oracle: bars computed slowly and plainly, to compare the product's with.
 
 It needs Python 3.11's standard library and nothing else. It shares no code, schema or table with the product: what it
-knows is written down in DESIGN.md, sections 2 to 4 and 9, and in the ten bars computed by hand in `hand/`.
+knows is written down below and in the bars computed by hand in `hand/`.
 
     python3 tests/oracle/oracle.py FILE... --intervals 1s,1m,5m [--from-ledger] > bars.csv
 
