@@ -310,6 +310,8 @@ TEST(Engine, CountersAddUpAndMetricsFollow) {
   const Counters& counters = bench.engine->counters();
   EXPECT_EQ(counters.undecodable, 2);
   EXPECT_EQ(counters.records, 6);
+  EXPECT_EQ(counters.trades, 1);
+  EXPECT_EQ(counters.duplicates, 1);
   EXPECT_EQ(counters.records, counters.trades + counters.price_updates + counters.duplicates +
                                   counters.fenced + counters.controls + counters.others +
                                   counters.undecodable);

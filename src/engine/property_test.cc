@@ -413,11 +413,22 @@ RC_GTEST_PROP(EngineProperty, DoesNotDependOnHowItCommitsAndRestarts, ()) {
 }
 
 /// Law 4: the content of a bar is a function of the set of its trades. Each trade has a source of
-/// its own here, so that every order of arrival is possible.
+/// its own here, so that every order of arrival is possible. A symbol that is subscribed keeps its
+/// source, so that its trades are summed up together; else it changes hands at each trade.
 RC_GTEST_PROP(EngineProperty, ContentDoesNotDependOnTheOrderOfArrival, ()) {
   auto log = *rc::gen::container<std::vector<Step>>(steps({{1, What::trade}}));
-  const auto content = [](const std::vector<std::pair<size_t, Step>>& arrivals) {
+  const bool subscribed = *rc::gen::arbitrary<bool>();
+  const auto content = [subscribed](const std::vector<std::pair<size_t, Step>>& arrivals) {
     World world(Habits{});
+    for (const std::string_view symbol : kSymbols) {
+      if (!subscribed) break;
+      Control control;
+      control.kind = ControlKind::subscribed;
+      control.source = kSources.front();
+      control.symbol = symbol;
+      control.ingest_time = ingest_time(0);
+      world.add(control);
+    }
     for (const auto& [number, step] : arrivals) {
       Records records;
       const std::string source = "s" + std::to_string(number);

@@ -66,9 +66,11 @@ class StageTest : public testing::Test {
           found.push_back(fmt::format("{} {} {}/{}/{} f{}", entry.trade.symbol,
                                       model::to_text(entry.trade.price), entry.trade.source,
                                       entry.trade.epoch, entry.trade.sequence, entry.trade.flags));
-        else
+        else {
           found.push_back(
               fmt::format("{} {}", model::to_string(entry.control.kind), entry.control.detail));
+          last_control = entry.control;
+        }
       }
     }
     return found;
@@ -78,6 +80,7 @@ class StageTest : public testing::Test {
   static constexpr const char* kBad = R"({"s":"A","p":-1,"t":1699999999900,"v":2})";
 
   ManualClock clock{kNow};
+  model::Control last_control;  ///< That `logged` met.
   metrics::Registry registry;
   Letters letters;
   test::MoodyLog log;
@@ -268,6 +271,9 @@ TEST_F(StageTest, AFloodBeyondTheLimitIsDroppedInsideAGapWithCauseOverload) {
   const auto all = logged();
   EXPECT_EQ(all.size(), 1 + (100 - static_cast<size_t>(dropped)) + 1);
   EXPECT_EQ(all.back(), "gap overload");
+  const auto arrival = [](int64_t number) { return kNow + std::chrono::milliseconds(number); };
+  EXPECT_EQ(last_control.from, arrival(100 - dropped + 1));
+  EXPECT_EQ(last_control.to, arrival(100) + std::chrono::microseconds(1));
 }
 
 TEST_F(StageTest, WithLeaveToWaitAnErrorIsTheCallers) {
