@@ -5,12 +5,14 @@
 #include <string>
 
 #include "base/check.h"
+#include "codec/utf8.h"
 #include "simulate/json.h"
 #include "simulate/misbehaviour.h"
 #include "simulate/session.h"
 
 namespace {
 
+namespace codec = tapeline::codec;
 namespace json = tapeline::simulate::json;
 
 bool inside(std::string_view part, std::string_view whole) {
@@ -29,7 +31,7 @@ void check_pieces(std::string_view text) {
 }
 
 void check_strings(std::string_view text) {
-  if (!json::is_utf8(text)) return;
+  if (!codec::is_utf8(text)) return;
   std::string written;
   json::append_string(written, text);
   CHECK(json::to_string(written) == text, "{} does not read back", written);

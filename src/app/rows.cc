@@ -4,11 +4,11 @@
 
 #include <charconv>
 #include <cstdio>
-#include <iterator>
 
 #include "base/check.h"
 #include "model/digest.h"
 #include "model/time.h"
+#include "serve/json.h"
 
 namespace tapeline::app {
 namespace {
@@ -30,31 +30,8 @@ void append_integer(std::string& out, Integer value) {
   out.append(digits, end);
 }
 
-/// RFC 4180: quoted when it holds a comma, a quote or a line end.
-void append_csv_cell(std::string& out, std::string_view cell) {
-  if (cell.find_first_of(",\"\r\n") == std::string_view::npos) {
-    out += cell;
-    return;
-  }
-  out += '"';
-  for (const char c : cell) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  out += '"';
-}
-
 void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\')
-      out.append(1, '\\').append(1, c);
-    else if (static_cast<unsigned char>(c) < 0x20)
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-    else
-      out += c;
-  }
-  out += '"';
+  serve::JsonWriter(out).text(text);
 }
 
 /// Code points, as a stand-in for columns on the screen.
@@ -212,7 +189,7 @@ void RowWriter<T>::render_csv(const T& value, std::string& out) {
     }
     cell_.clear();
     columns_[i].text(value, cell_);
-    append_csv_cell(out, cell_);
+    serve::append_csv_field(out, cell_);
   }
   out += '\n';
 }

@@ -1,12 +1,10 @@
 #include "codec/csv.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include "codec/fields.h"
+#include "codec/utf8.h"
 
 namespace tapeline::codec {
 
@@ -64,22 +62,6 @@ class LetterTable {
 const LetterTable& letter_table() {
   static const LetterTable table;
   return table;
-}
-
-bool is_ascii(std::string_view text) {
-  uint64_t seen = 0;
-  size_t i = 0;
-  for (; i + sizeof seen <= text.size(); i += sizeof seen) {
-    uint64_t word;
-    std::memcpy(&word, text.data() + i, sizeof word);
-    seen |= word;
-  }
-  for (; i < text.size(); ++i) seen |= static_cast<uint8_t>(text[i]);
-  return (seen & 0x8080808080808080) == 0;
-}
-
-bool is_utf8(std::string_view text) {
-  return is_ascii(text) || simdjson::validate_utf8(text.data(), text.size());
 }
 
 Element rejected(Element element, RejectReason reason) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "codec/utf8.h"
 #include "model/digest.h"
 #include "model/time.h"
 #include "model/venue.h"
@@ -14,7 +15,7 @@ namespace {
 /// Bytes that are not UTF-8 (a caller's, quoted back) become question marks: JSON has no place for
 /// them.
 void append_escaped(std::string& out, std::string_view text) {
-  const bool clean = is_utf8(text);
+  const bool clean = codec::is_utf8(text);
   out += '"';
   for (char c : text) {
     if (!clean && static_cast<unsigned char>(c) >= 0x80) c = '?';
@@ -126,6 +127,10 @@ JsonWriter& JsonWriter::number(int64_t value) {
   return *this;
 }
 
+JsonWriter& JsonWriter::number_or_null(std::optional<int64_t> value) {
+  return value ? number(*value) : null();
+}
+
 JsonWriter& JsonWriter::real(double value) {
   separate();
   if (std::isfinite(value))
@@ -197,11 +202,7 @@ void append_bar(std::string& out, const model::Bar& bar) {
   json.key("suspect_duplicate_count").number(bar.suspect_duplicate_count);
   json.key("coverage").begin_object();
   json.key("kind").text(model::to_string(bar.coverage_kind));
-  json.key("ms");
-  if (bar.coverage_ms)
-    json.number(*bar.coverage_ms);
-  else
-    json.null();
+  json.key("ms").number_or_null(bar.coverage_ms);
   json.end_object();
   json.key("gap").boolean(bar.gap);
   json.key("revision").number(bar.revision);
@@ -250,8 +251,6 @@ void append_gap(std::string& out, const model::Gap& gap) {
   json.end_object();
 }
 
-namespace {
-
 void append_csv_field(std::string& out, std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     out += text;
@@ -264,8 +263,6 @@ void append_csv_field(std::string& out, std::string_view text) {
   }
   out += '"';
 }
-
-}  // namespace
 
 void append_bar_csv(std::string& out, const model::Bar& bar) {
   append_csv_field(out, bar.key.symbol);
@@ -291,7 +288,7 @@ class FlatParser {
 
   Result<std::map<std::string, std::string>> parse() {
     std::map<std::string, std::string> members;
-    if (!is_utf8(text_)) return wrong("is not UTF-8");
+    if (!codec::is_utf8(text_)) return wrong("is not UTF-8");
     if (!take('{')) return wrong("is not a JSON object");
     if (!take('}')) {
       do {
@@ -385,7 +382,7 @@ class FlatParser {
     } else if (code >= 0xdc00 && code < 0xe000) {
       return false;
     }
-    append_utf8(out, code);
+    codec::append_utf8(out, code);
     return true;
   }
 
@@ -405,25 +402,6 @@ class FlatParser {
     return true;
   }
 
-  static void append_utf8(std::string& out, uint32_t code) {
-    const auto tail = [&](int shift) { out += static_cast<char>(0x80 | (code >> shift & 0x3f)); };
-    if (code < 0x80) {
-      out += static_cast<char>(code);
-    } else if (code < 0x800) {
-      out += static_cast<char>(0xc0 | code >> 6);
-      tail(0);
-    } else if (code < 0x10000) {
-      out += static_cast<char>(0xe0 | code >> 12);
-      tail(6);
-      tail(0);
-    } else {
-      out += static_cast<char>(0xf0 | code >> 18);
-      tail(12);
-      tail(6);
-      tail(0);
-    }
-  }
-
   const std::string_view text_;
   size_t at_ = 0;
 };
@@ -432,38 +410,6 @@ class FlatParser {
 
 Result<std::map<std::string, std::string>> parse_flat_object(std::string_view text) {
   return FlatParser(text).parse();
-}
-
-bool is_utf8(std::string_view bytes) {
-  size_t i = 0;
-  const auto byte = [&](size_t at) { return static_cast<unsigned char>(bytes[at]); };
-  while (i < bytes.size()) {
-    const unsigned lead = byte(i);
-    size_t length = 1;
-    uint32_t code = lead;
-    if (lead >= 0xf0 && lead <= 0xf4) {
-      length = 4;
-      code = lead & 0x07;
-    } else if (lead >= 0xe0 && lead < 0xf0) {
-      length = 3;
-      code = lead & 0x0f;
-    } else if (lead >= 0xc2 && lead < 0xe0) {
-      length = 2;
-      code = lead & 0x1f;
-    } else if (lead >= 0x80) {
-      return false;
-    }
-    if (bytes.size() - i < length) return false;
-    for (size_t k = 1; k < length; ++k) {
-      if ((byte(i + k) & 0xc0) != 0x80) return false;
-      code = code << 6 | (byte(i + k) & 0x3fu);
-    }
-    if ((length == 3 && (code < 0x800 || (code >= 0xd800 && code < 0xe000))) ||
-        (length == 4 && (code < 0x10000 || code > 0x10ffff)))
-      return false;
-    i += length;
-  }
-  return true;
 }
 
 }  // namespace tapeline::serve

@@ -13,7 +13,8 @@
 /// The API's JSON. Prices, volumes and sums are strings, so that they stay exact everywhere.
 namespace tapeline::serve {
 
-/// Appends values to a text; puts the commas. Nesting is the caller's business.
+/// Appends values to a text; puts the commas. Bytes that are not UTF-8 become question marks.
+/// Nesting is the caller's business.
 class JsonWriter {
  public:
   explicit JsonWriter(std::string& out) : out_(out) {}
@@ -26,11 +27,22 @@ class JsonWriter {
 
   JsonWriter& text(std::string_view value);
   JsonWriter& number(int64_t value);
+  JsonWriter& number_or_null(std::optional<int64_t> value);
   JsonWriter& real(double value);
   JsonWriter& boolean(bool value);
   JsonWriter& null();
   /// `json` is a whole value.
   JsonWriter& raw(std::string_view json);
+  /// An array of `items`; `append(std::string&, item)` appends each as a whole value.
+  template <typename Items, typename Append>
+  JsonWriter& array(const Items& items, const Append& append) {
+    begin_array();
+    for (const auto& item : items) {
+      separate();
+      append(out_, item);
+    }
+    return end_array();
+  }
 
   JsonWriter& time(model::EventTime value);
   JsonWriter& time(model::IngestTime value);
@@ -51,14 +63,14 @@ inline constexpr std::string_view kBarCsvHeader =
     "priced_by\n";
 void append_bar_csv(std::string& out, const model::Bar& bar);
 
+/// One field of a line of CSV, quoted where it must be (RFC 4180).
+void append_csv_field(std::string& out, std::string_view text);
+
 /// False for stocks: no source of ours carries the whole tape. Nothing for symbols without one.
 std::optional<bool> consolidated(std::string_view symbol);
 
 /// Reads one flat JSON object whose values are strings, numbers, true, false or null; numbers and
 /// words come as their text. `invalid` with what is wrong and where.
 Result<std::map<std::string, std::string>> parse_flat_object(std::string_view text);
-
-/// Whether `bytes` is UTF-8 without overlong forms, surrogates or code points above U+10FFFF.
-bool is_utf8(std::string_view bytes);
 
 }  // namespace tapeline::serve

@@ -50,14 +50,5 @@ TEST(FlatObject, SaysWhatIsWrong) {
     EXPECT_EQ(member(text, "a").substr(0, 6), "error:") << text;
 }
 
-TEST(Utf8, KnowsWhatIsWellFormed) {
-  for (const char* good : {"", "a", "\xc2\x80", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
-    EXPECT_TRUE(is_utf8(good)) << good;
-  for (const char* bad :
-       {"\x80", "\xc0\x80", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xe2\x82"})
-    EXPECT_FALSE(is_utf8(bad)) << bad;
-}
-
 }  // namespace
 }  // namespace tapeline::serve

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "codec/utf8.h"
 #include "model/time.h"
-#include "serve/json.h"
 #include "serve/limits.h"
 
 namespace tapeline::serve {
@@ -37,7 +37,7 @@ void Parameters::complain(std::string sentence) {
 std::string Parameters::text(std::string_view name, size_t bytes_max) {
   const std::string* given = value(name);
   if (given == nullptr) return {};
-  if (given->size() > bytes_max || !is_utf8(*given)) {
+  if (given->size() > bytes_max || !codec::is_utf8(*given)) {
     complain(fmt::format("'{}' must be UTF-8 of at most {} bytes.", name, bytes_max));
     return {};
   }
@@ -109,8 +109,9 @@ std::string_view Parameters::choice(std::string_view name,
 
 std::optional<std::string> why_no_symbol(std::string_view text) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  if (text.empty() || text.size() > kSymbolBytesMax || !is_utf8(text) || text.front() == ' ' ||
-      text.back() == ' ' || std::any_of(text.begin(), text.end(), is_control))
+  if (text.empty() || text.size() > kSymbolBytesMax || !codec::is_utf8(text) ||
+      text.front() == ' ' || text.back() == ' ' ||
+      std::any_of(text.begin(), text.end(), is_control))
     return fmt::format(
         "'symbol' must be 1 to {} bytes of UTF-8 without control characters or spaces at its ends.",
         kSymbolBytesMax);

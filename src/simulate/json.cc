@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "codec/utf8.h"
+
 namespace tapeline::simulate::json {
 namespace {
 
@@ -92,25 +94,6 @@ std::string_view unquoted(std::string_view text) {
                                                  : std::string_view();
 }
 
-void append_utf8(std::string& out, uint32_t point) {
-  const auto put = [&](uint32_t byte) { out += static_cast<char>(byte); };
-  if (point < 0x80) {
-    put(point);
-  } else if (point < 0x800) {
-    put(0xc0 | point >> 6);
-    put(0x80 | (point & 0x3f));
-  } else if (point < 0x10000) {
-    put(0xe0 | point >> 12);
-    put(0x80 | (point >> 6 & 0x3f));
-    put(0x80 | (point & 0x3f));
-  } else {
-    put(0xf0 | point >> 18);
-    put(0x80 | (point >> 12 & 0x3f));
-    put(0x80 | (point >> 6 & 0x3f));
-    put(0x80 | (point & 0x3f));
-  }
-}
-
 /// Reads the four digits behind `\u`.
 std::optional<uint32_t> code_unit(std::string_view text, size_t at) {
   if (at + 4 > text.size()) return std::nullopt;
@@ -180,7 +163,7 @@ std::optional<std::string> to_string(std::string_view value) {
     } else if (*point >= 0xd800 && *point < 0xe000) {
       return std::nullopt;
     }
-    append_utf8(out, *point);
+    codec::append_utf8(out, *point);
   }
   return out;
 }
@@ -198,29 +181,6 @@ void append_string(std::string& out, std::string_view text) {
     }
   }
   out += '"';
-}
-
-bool is_utf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const auto lead = static_cast<unsigned char>(text[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
-    uint32_t point = lead & (0x7fu >> length);
-    for (size_t k = 1; k < length; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      point = point << 6 | (next & 0x3f);
-    }
-    constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (point < kLeast[length] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000))
-      return false;
-    i += length;
-  }
-  return true;
 }
 
 std::string base64(std::string_view bytes) {

@@ -26,8 +26,6 @@ std::optional<std::string> to_string(std::string_view value);
 /// Appends `text`, which must be UTF-8, with quotes and escapes.
 void append_string(std::string& out, std::string_view text);
 
-bool is_utf8(std::string_view text);
-
 /// RFC 4648, with padding.
 std::string base64(std::string_view bytes);
 

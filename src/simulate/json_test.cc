@@ -56,14 +56,6 @@ TEST(Json, WritesStringsThatItReads) {
   EXPECT_EQ(to_string(written), text);
 }
 
-TEST(Json, KnowsUtf8) {
-  for (const char* text : {"", "abc", "\u00e9", "\u20ac", "\U0001F600", "\U0010FFFF"})
-    EXPECT_TRUE(is_utf8(text)) << text;
-  for (const char* text : {"\xff", "\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                           "\xe2\x82", "\xf8\x88\x80\x80\x80"})
-    EXPECT_FALSE(is_utf8(text));
-}
-
 TEST(Json, WritesBase64) {
   EXPECT_EQ(base64(""), "");
   EXPECT_EQ(base64("f"), "Zg==");

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <span>
 
+#include "codec/utf8.h"
 #include "simulate/json.h"
 
 namespace tapeline::simulate {
@@ -31,7 +32,7 @@ void Ledger::opened(int64_t connection, WallTime at) {
 void Ledger::sent(int64_t connection, int64_t frame, WallTime at, std::string_view text) {
   fmt::format_to(std::back_inserter(lines_), "{{\"connection\":{},\"frame\":{},\"sent_us\":{},",
                  connection, frame, us(at));
-  if (json::is_utf8(text)) {
+  if (codec::is_utf8(text)) {
     lines_ += "\"bytes\":";
     json::append_string(lines_, text);
   } else {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "codec/utf8.h"
 #include "net/server.h"
 #include "simulate/events.h"
 #include "simulate/json.h"
@@ -304,7 +305,7 @@ class SimulatedFeed final : public Server {
       const auto found = sessions_.find(frame.session);
       if (found == sessions_.end()) continue;
       net::WebSocketSession& socket = *found->second->socket;
-      if (json::is_utf8(*frame.text))
+      if (codec::is_utf8(*frame.text))
         socket.send(std::move(frame.text));
       else
         socket.send_raw(*frame.text, net::WebSocketSession::Opcode::binary);

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/diag.h"
+#include "codec/utf8.h"
 #include "net/client.h"
 #include "simulate/json.h"
 #include "support/certificate.h"
@@ -157,7 +158,7 @@ class ServerTest : public ::testing::Test {
   static Texts as_in_ledger(const Texts& received) {
     Texts shown;
     for (const std::string& text : received)
-      shown.push_back(json::is_utf8(text) ? text : "base64 \"" + json::base64(text) + "\"");
+      shown.push_back(codec::is_utf8(text) ? text : "base64 \"" + json::base64(text) + "\"");
     return shown;
   }
 
