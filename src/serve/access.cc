@@ -1,7 +1,8 @@
 #include "serve/access.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
 
 #include "serve/answers.h"
 
@@ -106,8 +107,9 @@ std::optional<net::Response> Access::refuse(const net::Request& request, Kind ki
   const std::string* host = net::find_header(request.headers, "host");
   if (host == nullptr || !knows_host(*host))
     return problem(421, "unknown_host",
-                   "This server answers to localhost and to the names in serve.host_names only; "
-                   "use one of them, or add the name there.");
+                   fmt::format("This server answers to {}the names in serve.host_names only; use "
+                               "one of them, or add the name there.",
+                               loopback_ ? "localhost and to " : ""));
   if (kind != Kind::open && !has_token(request)) {
     net::Response response =
         problem(401, "token_needed",

@@ -44,14 +44,6 @@ bool matches(std::string_view pattern, std::string_view path, std::string_view& 
   return true;
 }
 
-void append_next(JsonWriter& json, const std::optional<int64_t>& next_ms) {
-  json.key("next");
-  if (next_ms)
-    json.number(*next_ms);
-  else
-    json.null();
-}
-
 }  // namespace
 
 Api::Api(const Access& access, Identity identity, Ports ports)
@@ -154,6 +146,11 @@ void Api::answer_later(Call& call, std::function<net::Response(Queries&)> ask) {
   call.respond(problem(503, "busy", "Too many queries wait for the store; ask again in a moment."));
 }
 
+void Api::respond_compressed(Call& call, net::Response response) {
+  compress(response, call.request);
+  call.respond(std::move(response));
+}
+
 void Api::append_identity(std::string& out) const {
   JsonWriter json(out);
   json.key("feed").text(identity_.feed);
@@ -166,9 +163,7 @@ void Api::get_status(Call& call) {
   append_status(body, ports_.status.status(), identity_, ports_.hub, ports_.stream.sessions(),
                 ports_.loop.clock().wall());
   body += "}\n";
-  net::Response response = json_answer(std::move(body));
-  compress(response, call.request);
-  call.respond(std::move(response));
+  respond_compressed(call, json_answer(std::move(body)));
 }
 
 void Api::append_symbol(std::string& out, const SymbolInfo& info) const {
@@ -199,17 +194,12 @@ void Api::append_symbol(std::string& out, const SymbolInfo& info) const {
 void Api::get_symbols(Call& call) {
   std::string body = "{";
   append_identity(body);
-  body += ",\"symbols\":[";
-  bool first = true;
-  for (const SymbolInfo& info : ports_.symbols.list()) {
-    if (!first) body += ',';
-    first = false;
-    append_symbol(body, info);
-  }
-  body += "]}\n";
-  net::Response response = json_answer(std::move(body));
-  compress(response, call.request);
-  call.respond(std::move(response));
+  body += ',';
+  JsonWriter(body).key("symbols").array(
+      ports_.symbols.list(),
+      [this](std::string& out, const SymbolInfo& info) { append_symbol(out, info); });
+  body += "}\n";
+  respond_compressed(call, json_answer(std::move(body)));
 }
 
 void Api::post_symbol(Call& call) {
@@ -309,14 +299,8 @@ net::Response bars_as_json(std::string head, const store::BarQuery& query,
   json.key("interval").text(model::to_text(*query.interval));
   json.key("basis").text(model::to_string(query.basis));
   if (const auto whole = consolidated(query.symbol)) json.key("consolidated").boolean(*whole);
-  append_next(json, next_ms);
-  json.key("bars").begin_array();
-  for (const model::Bar& bar : bars) {
-    std::string text;
-    append_bar(text, bar);
-    json.raw(text);
-  }
-  json.end_array();
+  json.key("next").number_or_null(next_ms);
+  json.key("bars").array(bars, append_bar);
   head += "}\n";
   return json_answer(std::move(head));
 }
@@ -374,13 +358,7 @@ void Api::get_trades(Call& call) {
     json.key("symbol").text(query.symbol);
     if (const auto whole = consolidated(query.symbol)) json.key("consolidated").boolean(*whole);
     json.key("complete").boolean(found.value().complete);
-    json.key("trades").begin_array();
-    for (const model::Trade& trade : found.value().trades) {
-      std::string text;
-      append_trade(text, trade);
-      json.raw(text);
-    }
-    json.end_array();
+    json.key("trades").array(found.value().trades, append_trade);
     head += "}\n";
     return json_answer(std::move(head));
   });
@@ -403,13 +381,7 @@ void Api::get_gaps(Call& call) {
     JsonWriter json(head);
     head += ',';
     json.key("more").boolean(more);
-    json.key("gaps").begin_array();
-    for (const model::Gap& gap : gaps.value()) {
-      std::string text;
-      append_gap(text, gap);
-      json.raw(text);
-    }
-    json.end_array();
+    json.key("gaps").array(gaps.value(), append_gap);
     head += "}\n";
     return json_answer(std::move(head));
   });
@@ -435,24 +407,19 @@ void Api::get_config(Call& call) {
   }
   json.end_array().end_object();
   body += '\n';
-  net::Response response = json_answer(std::move(body));
-  compress(response, call.request);
-  call.respond(std::move(response));
+  respond_compressed(call, json_answer(std::move(body)));
 }
 
 void Api::get_openapi(Call& call) {
   net::Response response = net::text_response(200, "application/yaml; charset=utf-8",
                                               std::string(embedded::openapi_yaml));
   tag(response, call.request);
-  compress(response, call.request);
-  call.respond(std::move(response));
+  respond_compressed(call, std::move(response));
 }
 
 void Api::get_metrics(Call& call) {
-  net::Response response =
-      net::text_response(200, "text/plain; version=0.0.4; charset=utf-8", ports_.metrics.text());
-  compress(response, call.request);
-  call.respond(std::move(response));
+  respond_compressed(call, net::text_response(200, "text/plain; version=0.0.4; charset=utf-8",
+                                              ports_.metrics.text()));
 }
 
 void Api::get_health(Call& call) {

@@ -84,6 +84,7 @@ class Api {
   /// The members that every answer of market data begins with, no braces.
   void append_identity(std::string& out) const;
 
+  static void respond_compressed(Call& call, net::Response response);
   /// Runs `ask` on the workers' thread and answers with what it returns.
   void answer_later(Call& call, std::function<net::Response(Queries&)> ask);
 

@@ -34,8 +34,8 @@ inline void declare(settings::Declarer& to, Options& options) {
           "PEM file with the certificate chain; with key_file it makes the server speak TLS.");
   to.text("key_file", options.key_file, "PEM file with the private key of the certificate.");
   to.list("host_names", options.host_names,
-          "Names under which browsers may reach the server, beside localhost and its address; "
-          "others are refused.");
+          "Names under which browsers may reach the server; others are refused. On a loopback "
+          "address localhost is one, too; on another, any name will do when none is given.");
   to.integer("sessions_max", options.sessions_max, 1, 100'000, "",
              "Open push streams; further ones are refused.");
   to.integer("push_interval_ms", options.push_interval_ms, 0, 60'000, "ms",

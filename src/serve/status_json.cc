@@ -22,13 +22,8 @@ void append_numbers(JsonWriter& json, std::string_view name, const Numbers& numb
   json.end_object();
 }
 
-void append_optional_ms(JsonWriter& json, std::string_view name,
-                        const std::optional<model::IngestTime>& time) {
-  json.key(name);
-  if (time)
-    json.number(ms(*time));
-  else
-    json.null();
+std::optional<int64_t> ms(const std::optional<model::IngestTime>& time) {
+  return time ? std::optional(ms(*time)) : std::nullopt;
 }
 
 void append_connection(JsonWriter& json, const Status::Connection& connection) {
@@ -37,13 +32,9 @@ void append_connection(JsonWriter& json, const Status::Connection& connection) {
   json.key("detail").text(connection.detail);
   json.key("source").text(connection.source);
   json.key("epoch").number(connection.epoch);
-  append_optional_ms(json, "since_ms", connection.since);
-  append_optional_ms(json, "last_frame_ms", connection.last_frame);
-  json.key("lag_ms");
-  if (connection.lag_ms)
-    json.number(*connection.lag_ms);
-  else
-    json.null();
+  json.key("since_ms").number_or_null(ms(connection.since));
+  json.key("last_frame_ms").number_or_null(ms(connection.last_frame));
+  json.key("lag_ms").number_or_null(connection.lag_ms);
   json.end_object();
 }
 
@@ -72,11 +63,7 @@ void append_status(std::string& out, const Status& status, const Identity& ident
   json.key("time").time(now);
   json.key("time_ms").number(ms(now));
   json.key("started_ms").number(ms(status.started));
-  json.key("feed_time_ms");
-  if (status.feed_time)
-    json.number(status.feed_time->time_since_epoch().count());
-  else
-    json.null();
+  json.key("feed_time_ms").number_or_null(ms(status.feed_time));
   json.key("intervals").begin_array();
   for (const model::Interval interval : status.intervals) json.text(model::to_text(interval));
   json.end_array();

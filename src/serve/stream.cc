@@ -31,27 +31,31 @@ std::string message_head(std::string_view type, std::string_view channel, std::s
 
 /// head `,"name":[` items `]}`
 template <typename Items, typename Append>
-std::string message(std::string head, std::string_view name, const Items& items, Append&& append) {
-  fmt::format_to(std::back_inserter(head), ",\"{}\":[", name);
-  bool first = true;
-  for (const auto& item : items) {
-    if (!first) head += ',';
-    first = false;
-    append(head, item);
-  }
-  head += "]}";
+std::string message(std::string head, std::string_view name, const Items& items,
+                    const Append& append) {
+  head += ',';
+  JsonWriter(head).key(name).array(items, append);
+  head += '}';
   return head;
 }
 
-std::string with_skipped(std::string text, int64_t skipped) {
+/// `pieces`: bars by start, each encoded.
+template <typename Pieces>
+std::string bars_message(std::string_view symbol, model::Interval interval, const Pieces& pieces) {
+  return message(message_head("bars", "", symbol, interval), "bars", pieces,
+                 [](std::string& out, const auto& piece) { out += *piece.second; });
+}
+
+/// `pieces`: trades, each encoded. `skipped` is left out when it is none.
+template <typename Pieces>
+std::string trades_message(std::string_view symbol, const Pieces& pieces, int64_t skipped) {
+  std::string text = message(message_head("trades", "", symbol, std::nullopt), "trades", pieces,
+                             [](std::string& out, const auto& piece) { out += *piece; });
   if (skipped == 0) return text;
   text.pop_back();
   fmt::format_to(std::back_inserter(text), ",\"skipped\":{}}}", skipped);
   return text;
 }
-
-constexpr auto kAppendPiece = [](std::string& out, const auto& piece) { out += *piece; };
-constexpr auto kAppendBarPiece = [](std::string& out, const auto& entry) { out += *entry.second; };
 
 }  // namespace
 
@@ -355,6 +359,26 @@ void Stream::begin_anew(const Topic& topic, Channel& channel) {
   }
 }
 
+template <typename Make, typename Keep>
+size_t Stream::share(const Topic& topic, const Channel& channel, const Make& make,
+                     const Keep& keep) {
+  Text shared;
+  size_t sent = 0;
+  for (const uint64_t id : channel.subscribers) {
+    Session& session = *find(id);
+    Subscription& subscription = session.subscriptions.at(topic);
+    if (subscription.behind() || session.socket->queued_bytes() > kQueuedBytesBehind) {
+      keep(subscription);
+      continue;
+    }
+    if (!shared) shared = std::make_shared<const std::string>(make());
+    session.socket->send(shared);
+    ++sent;
+  }
+  ports_.events.messages_sent(sent);
+  return sent;
+}
+
 void Stream::push_bars(const Topic& topic, Channel& channel) {
   // So much changed at once (a fast replay) that a snapshot is the shorter message.
   if (channel.overflowed) return begin_anew(topic, channel);
@@ -364,30 +388,17 @@ void Stream::push_bars(const Topic& topic, Channel& channel) {
     append_bar(text, bar);
     pieces.emplace(start, std::make_shared<const std::string>(std::move(text)));
   }
-  Text shared;
-  size_t sent = 0;
-  for (const uint64_t id : channel.subscribers) {
-    Session& session = *find(id);
-    Subscription& subscription = session.subscriptions.at(topic);
-    if (!subscription.behind() && session.socket->queued_bytes() <= kQueuedBytesBehind) {
-      if (!shared)
-        shared = std::make_shared<const std::string>(
-            message(message_head("bars", "", topic.symbol, topic.interval), "bars", pieces,
-                    kAppendBarPiece));
-      session.socket->send(shared);
-      ++sent;
-      continue;
-    }
-    if (subscription.lost) continue;
+  const auto make = [&] { return bars_message(topic.symbol, topic.interval, pieces); };
+  share(topic, channel, make, [&](Subscription& subscription) {
+    if (subscription.lost) return;
     const size_t before = subscription.bars.size();
     for (const auto& [start, piece] : pieces) subscription.bars.insert_or_assign(start, piece);
     ports_.events.bars_conflated(pieces.size() - (subscription.bars.size() - before));
-    if (subscription.bars.size() <= kBacklogBarsMax) continue;
+    if (subscription.bars.size() <= kBacklogBarsMax) return;
     // More than a snapshot would be: it begins anew once there is room.
     subscription.bars.clear();
     subscription.lost = true;
-  }
-  ports_.events.messages_sent(sent);
+  });
 }
 
 void Stream::push_trades(const Topic& topic, Channel& channel) {
@@ -398,30 +409,16 @@ void Stream::push_trades(const Topic& topic, Channel& channel) {
     pieces.push_back(std::make_shared<const std::string>(std::move(text)));
   }
   const int64_t skipped = std::exchange(channel.skipped, 0);
-  Text shared;
-  size_t sent = 0;
-  for (const uint64_t id : channel.subscribers) {
-    Session& session = *find(id);
-    Subscription& subscription = session.subscriptions.at(topic);
-    if (!subscription.behind() && session.socket->queued_bytes() <= kQueuedBytesBehind) {
-      if (!shared)
-        shared = std::make_shared<const std::string>(
-            with_skipped(message(message_head("trades", "", topic.symbol, std::nullopt), "trades",
-                                 pieces, kAppendPiece),
-                         skipped));
-      session.socket->send(shared);
-      ports_.events.trades_skipped(skipped);
-      ++sent;
-      continue;
-    }
+  const auto make = [&] { return trades_message(topic.symbol, pieces, skipped); };
+  const size_t sent = share(topic, channel, make, [&](Subscription& subscription) {
     subscription.skipped += skipped;
     for (const Text& piece : pieces) subscription.trades.push_back(piece);
     while (subscription.trades.size() > kTradesPerMessage) {
       subscription.trades.pop_front();
       ++subscription.skipped;
     }
-  }
-  ports_.events.messages_sent(sent);
+  });
+  ports_.events.trades_skipped(skipped * static_cast<int64_t>(sent));
 }
 
 void Stream::push_status() {
@@ -455,15 +452,11 @@ void Stream::catch_up(uint64_t id, Session& session, const Topic& topic,
   if (subscription.waiting) return;
   if (subscription.lost) return begin_snapshot(id, topic, subscription);
   if (!subscription.bars.empty())
-    send(session, message(message_head("bars", "", topic.symbol, topic.interval), "bars",
-                          std::exchange(subscription.bars, {}), kAppendBarPiece));
+    send(session, bars_message(topic.symbol, topic.interval, std::exchange(subscription.bars, {})));
   if (!subscription.trades.empty()) {
     const int64_t skipped = std::exchange(subscription.skipped, 0);
     ports_.events.trades_skipped(skipped);
-    send(session,
-         with_skipped(message(message_head("trades", "", topic.symbol, std::nullopt), "trades",
-                              std::exchange(subscription.trades, {}), kAppendPiece),
-                      skipped));
+    send(session, trades_message(topic.symbol, std::exchange(subscription.trades, {}), skipped));
   }
 }
 

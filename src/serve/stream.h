@@ -107,6 +107,10 @@ class Stream {
   void push_bars(const Topic& topic, Channel& channel);
   void begin_anew(const Topic& topic, Channel& channel);
   void push_trades(const Topic& topic, Channel& channel);
+  /// Sends what `make` gives, one text for all, to the subscribers that keep up; calls `keep` with
+  /// the subscription of each other one. How many it was sent to.
+  template <typename Make, typename Keep>
+  size_t share(const Topic& topic, const Channel& channel, const Make& make, const Keep& keep);
   void push_status();
   void catch_up(uint64_t id);
   void catch_up(uint64_t id, Session& session, const Topic& topic, Subscription& subscription);
