@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 #include "base/check.h"
+#include "model/venue.h"
 
 namespace tapeline::simulate {
 namespace {
@@ -83,12 +82,16 @@ std::vector<Instrument> numbered_instruments(uint32_t count) {
 }
 
 InstrumentClass class_of(std::string_view symbol) {
-  constexpr std::array<std::string_view, 8> kForexVenues = {
-      "OANDA", "IC MARKETS", "FXCM", "FOREX.COM", "PEPPERSTONE", "FXPRO", "FHFX", "ICM"};
-  const size_t colon = symbol.find(':');
-  if (colon == std::string_view::npos) return InstrumentClass::stock;
-  for (const std::string_view venue : kForexVenues)
-    if (symbol.substr(0, colon) == venue) return InstrumentClass::forex;
+  switch (model::venue_class(symbol)) {
+    case model::VenueClass::stock:
+      return InstrumentClass::stock;
+    case model::VenueClass::forex:
+      return InstrumentClass::forex;
+    case model::VenueClass::crypto:
+    case model::VenueClass::other:
+      return InstrumentClass::crypto;
+  }
+  CHECK(false);
   return InstrumentClass::crypto;
 }
 

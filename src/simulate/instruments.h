@@ -30,7 +30,7 @@ std::vector<Instrument> default_instruments();
 /// Stocks SYM0001, SYM0002 and so on, for load. `count` is 1 to 1,000,000.
 std::vector<Instrument> numbered_instruments(uint32_t count);
 
-/// Without a venue a stock; with one, currency or crypto by the venue's name.
+/// As model::venue_class; a venue that is not known counts as a crypto exchange.
 InstrumentClass class_of(std::string_view symbol);
 
 /// "BINANCE" of "BINANCE:BTCUSDT", "US" of a stock.

@@ -6,7 +6,7 @@
 #include <charconv>
 #include <optional>
 
-#include "base/settings.h"
+#include "base/nearest.h"
 
 namespace tapeline::simulate {
 namespace {
@@ -121,14 +121,11 @@ bool set(Misbehaviour& out, size_t index, std::string_view value) {
 }
 
 std::string unknown_name(std::string_view name) {
-  settings::Declarer names;
-  std::string unused;
-  for (const MisbehaviourHelp& help : kHelp) names.text(help.name, unused, help.sentence);
-  const std::string nearest = names.nearest(name);
+  std::vector<std::string> known;
+  for (const MisbehaviourHelp& help : kHelp) known.emplace_back(help.name);
+  const std::string nearest = nearest_word(name, known);
   if (!nearest.empty())
     return fmt::format("there is no misbehaviour {}; the nearest is {}", name, nearest);
-  std::vector<std::string_view> known;
-  for (const MisbehaviourHelp& help : kHelp) known.push_back(help.name);
   return fmt::format("there is no misbehaviour {}; there are {}", name, fmt::join(known, ", "));
 }
 
