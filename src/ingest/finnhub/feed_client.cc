@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "ingest/finnhub/retry_after.h"
 #include "model/time.h"
 
 namespace tapeline::ingest::finnhub {
@@ -48,21 +48,11 @@ Subscriptions::Options subscription_options(const Options& options) {
 /// "ws.finnhub.io", never with the token.
 std::string host_of(const std::string& url) {
   const auto parsed = net::parse_url(url);
-  return parsed ? fmt::format("{}:{}", parsed->host, parsed->port) : "an address that is none";
+  return parsed ? fmt::format("{}:{}", parsed->host, parsed->port) : "the address in feed.url";
 }
 
 std::string seconds_text(milliseconds time) {
   return fmt::format("{}.{} s", time.count() / 1'000, time.count() % 1'000 / 100);
-}
-
-/// Delay in seconds; the form with a date is not used by such services.
-std::optional<milliseconds> retry_after_of(const net::Headers& headers) {
-  const std::string* value = net::find_header(headers, "retry-after");
-  if (value == nullptr) return std::nullopt;
-  int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), seconds);
-  if (error != std::errc() || end != value->data() + value->size()) return std::nullopt;
-  return std::chrono::seconds(std::clamp<int64_t>(seconds, 0, 86'400));
 }
 
 bool says_slow_down(int http_status) {
@@ -369,7 +359,7 @@ FeedClient::End FeedClient::describe(const net::Closed& closed) {
     end.cause = GapCause::refused;
     end.sentence = refusal_sentence(closed.http_status, host_of(options_.url));
     end.wait = says_slow_down(closed.http_status)
-                   ? backoff_.refused(boot, retry_after_of(closed.headers))
+                   ? backoff_.refused(boot, finnhub::retry_after(closed.headers))
                    : backoff_.failed(boot);
     return end;
   }

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 
 #include "base/diag.h"
 #include "codec/finnhub_rest.h"
+#include "ingest/finnhub/retry_after.h"
 #include "model/venue.h"
 
 namespace tapeline::ingest::finnhub {
@@ -24,15 +24,6 @@ Error unreadable(std::string_view path) {
   return make_error(ErrorCode::unavailable,
                     "feed: the answer to {} is not what Finnhub documents; check feed.rest_url",
                     path);
-}
-
-std::optional<std::chrono::seconds> retry_after(const net::Headers& headers) {
-  const std::string* value = net::find_header(headers, "retry-after");
-  if (value == nullptr) return std::nullopt;
-  int64_t wait = 0;
-  const auto [end, error] = std::from_chars(value->data(), value->data() + value->size(), wait);
-  if (error != std::errc() || wait < 0) return std::nullopt;
-  return seconds(std::min<int64_t>(wait, 3'600));
 }
 
 /// Where all symbols of a kind are listed; empty when there is no such list.
