@@ -25,6 +25,8 @@ struct Tape {
   std::unique_ptr<ingest::DeadLetterSink> dead_letters;
 };
 
+/// Makes the directory when there is none, and cuts a torn tail of the log. The errors are those of
+/// DataDirectory, store and log; each says what to do. `feed`: to which the directory must belong.
 Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem& files,
                        const Clock& clock, metrics::Registry& metrics);
 
@@ -35,7 +37,8 @@ struct TapeView {
   std::unique_ptr<log::Source> log;
 };
 
-/// `feed` may be empty when the settings name a directory: whatever it holds is taken.
+/// The directory of the settings, whatever feed it holds, unless data.feed names one; without a
+/// directory that of data.feed, or of the simulated feed. `not_found` when there is none.
 Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
                                    metrics::Registry& metrics);
 

@@ -15,6 +15,7 @@ namespace tapeline::app {
 /// A simulator on a loop and a thread of its own, reached over a real loopback socket.
 class SimulatorThread {
  public:
+  /// Listens at once; the errors are those of simulate::start.
   static Result<std::unique_ptr<SimulatorThread>> start(const Clock& clock,
                                                         const simulate::Options& options);
   ~SimulatorThread();

@@ -73,14 +73,17 @@ struct Status {
 class StatusSource {
  public:
   virtual ~StatusSource() = default;
+  /// As of now; asked for with each status answer and once a second while a stream shows it.
   virtual Status status() = 0;
 };
 
 struct SymbolInfo {
   std::string symbol;
   std::string venue_class;  ///< "stock", "crypto", "forex", "other".
-  std::string state;        ///< "subscribed", "refused", "unsubscribed", "seen".
+  std::string state;        ///< "waiting", "subscribed", "refused", "unsubscribed", "seen".
   std::string detail;       ///< The feed's words on refusal.
+  /// Of a wanted symbol its last trade's arrival on this connection; of others when `state` came
+  /// about.
   std::optional<model::IngestTime> since;
 };
 
@@ -95,11 +98,14 @@ class SymbolControl {
  public:
   virtual ~SymbolControl() = default;
   virtual std::vector<SymbolInfo> list() = 0;  ///< Wanted and seen ones, by symbol bytes.
-  /// `invalid`: cannot be a symbol, or the feed knows none such; `full`: the feed's cap;
-  /// `unavailable`: this source has fixed symbols.
+  /// `invalid`: cannot be a symbol, or the feed knows none such; `full`: as many are wanted as may
+  /// be; `unavailable`: this source has fixed symbols. Where symbols are looked up first, also as
+  /// `search`.
   virtual void add(const std::string& symbol, std::function<void(Result<>)> done) = 0;
   /// `not_found` when it is not wanted.
   virtual void remove(const std::string& symbol, std::function<void(Result<>)> done) = 0;
+  /// Best matches first. `unavailable`: the feed does not answer, try later; `full`: too many wait;
+  /// `failed`: the key may not.
   virtual void search(const std::string& text,
                       std::function<void(Result<std::vector<SearchHit>>)> done) = 0;
 };

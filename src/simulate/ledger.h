@@ -22,7 +22,7 @@ namespace tapeline::simulate {
 /// of them arrived; when it was cut, the last ones may have been lost on the way. One owner.
 class Ledger {
  public:
-  /// Replaces a former ledger at `path`.
+  /// Replaces a former ledger at `path`; the error is that of the file system.
   static Result<std::unique_ptr<Ledger>> create(FileSystem& files, const std::string& path);
 
   void opened(int64_t connection, WallTime at);
@@ -30,7 +30,8 @@ class Ledger {
   void closed(int64_t connection, WallTime at, int code);
 
   /// Hands what was noted to the operating system. Called before the frames are sent, so that a
-  /// reader of the ledger finds every frame that has arrived.
+  /// reader of the ledger finds every frame that has arrived. The error names the file; what could
+  /// not be written is kept for the next call.
   Result<> flush();
 
  private:

@@ -27,7 +27,8 @@ struct RecordingOptions {
 /// greatest event time so far. Several files follow each other.
 class Recording final : public Tape {
  public:
-  /// Reads the files once for their symbols.
+  /// Reads the files once for their symbols. `invalid` when there is no trade in them, `full`
+  /// beyond 100,000 symbols, else the error of the file that cannot be read.
   static Result<std::unique_ptr<Recording>> open(FileSystem& files, std::vector<std::string> paths,
                                                  const RecordingOptions& options);
   ~Recording() override;

@@ -44,7 +44,8 @@ class Tape {
  public:
   virtual ~Tape() = default;
 
-  /// Fills `batch` (its former content goes). False at the end, for ever. An error ends it too.
+  /// Fills `batch` (its former content goes). False at the end, for ever. An error (a file that
+  /// cannot be read on) ends it too.
   virtual Result<bool> next(Batch& batch) = 0;
 
   /// Constant.

@@ -89,6 +89,8 @@ class FeedClient {
   /// Closes the epoch and the connection. Records are flushed as far as the log takes them.
   void stop();
 
+  /// Wanted from now on. `invalid` for text that is no symbol, `full` beyond
+  /// Subscriptions::kWantedMax.
   Result<> add_symbol(std::string_view symbol);
   /// `not_found` when it was not wanted.
   Result<> remove_symbol(std::string_view symbol);

@@ -51,7 +51,8 @@ void declare_symbols(settings::Declarer& declarer, Options& options) {
                 "Symbols to subscribe to, such as AAPL or "
                 "BINANCE:BTCUSDT.");
   declarer.boolean("validate_symbols", options.validate_symbols,
-                   "Look each symbol up by REST before it is subscribed.");
+                   "Look a symbol up by REST before it is added while the program runs; those of "
+                   "feed.symbols are asked for as they are.");
   declarer.integer("symbols_max", options.symbols_max, 1, 100'000, "symbols",
                    "How many symbols the plan of the key allows at once; a lower limit of the feed "
                    "is learned from its answers.");

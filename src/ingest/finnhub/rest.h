@@ -39,7 +39,9 @@ class Rest {
 
   using Match = codec::FinnhubSymbol;
   using Matches = Result<std::vector<Match>>;
-  /// Best matches first, as the feed orders them.
+  /// Best matches first, as the feed orders them. `failed`: the token is refused, or the plan of
+  /// the key does not include it; `unavailable`: no answer, or too many calls with this key;
+  /// `full`: kWaitingMax calls wait already.
   void search(std::string_view query, std::function<void(Matches)> done);
 
   enum class Validity {
@@ -48,7 +50,7 @@ class Rest {
     unknown,  ///< It cannot be told: no list of its kind, or not in the plan.
   };
   /// Whether the feed has exactly this symbol: crypto and forex by the list of their exchange,
-  /// stocks by search. Answers are remembered for a day.
+  /// stocks by search. Answers are remembered for a day. Errors as of `search`.
   void validate(std::string_view symbol, std::function<void(Result<Validity>)> done);
 
  private:

@@ -45,8 +45,9 @@ class Replayer {
   /// and at the end of each file.
   Replayer(FileSystem& files, const Clock& clock, Stage& stage, Known known, Progress progress);
 
-  /// Returns when every file is in the log to its end, or `stop` was called. What cannot be read
-  /// is an error; rows before the damage are logged, and the recording stays open.
+  /// Returns when every file is in the log to its end, or `stop` was called. The errors are those
+  /// of the file that cannot be read (`corrupt`: damaged; rows before the damage are logged, and
+  /// the recording stays open) and of the log that takes no more.
   Result<> run(const ReplayOptions& options);
 
   /// Ends `run` soon. Thread-safe; the rest can be played later.
