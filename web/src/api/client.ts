@@ -10,10 +10,7 @@ export interface Problem {
 }
 
 export class ApiError extends Error {
-  constructor(
-    readonly problem: Problem,
-    readonly offline: boolean,
-  ) {
+  constructor(readonly problem: Problem) {
     super(problem.detail ?? problem.title);
   }
 }
@@ -23,12 +20,12 @@ async function request(path: string, init?: RequestInit): Promise<unknown> {
   try {
     response = await fetch(`/api/v1${path}`, init);
   } catch {
-    throw new ApiError({ title: "Tapeline does not answer", status: 0 }, true);
+    throw new ApiError({ title: "Tapeline does not answer", status: 0 });
   }
   const body: unknown = response.status === 204 ? null : await response.json().catch(() => null);
   if (response.ok) return body;
   const problem = (body ?? { title: `HTTP ${response.status}`, status: response.status }) as Problem;
-  throw new ApiError(problem, false);
+  throw new ApiError(problem);
 }
 
 function query(values: Record<string, string | number | undefined>): string {
@@ -41,13 +38,13 @@ export interface SymbolInfo {
   readonly symbol: string;
   readonly venue_class: string;
   readonly state: string;
-  readonly detail?: string;
+  readonly detail: string;
 }
 
 export interface SearchHit {
   readonly symbol: string;
   readonly description: string;
-  readonly type?: string;
+  readonly type: string;
 }
 
 export async function fetchSymbols(): Promise<readonly SymbolInfo[]> {
@@ -55,12 +52,7 @@ export async function fetchSymbols(): Promise<readonly SymbolInfo[]> {
 }
 
 export async function searchSymbols(text: string): Promise<readonly SearchHit[]> {
-  const answer = (await request(`/symbols/search?${query({ q: text })}`)) as {
-    result?: SearchHit[];
-    results?: SearchHit[];
-    symbols?: SearchHit[];
-  };
-  return answer.results ?? answer.result ?? answer.symbols ?? [];
+  return ((await request(`/symbols/search?${query({ q: text })}`)) as { results: SearchHit[] }).results;
 }
 
 export async function addSymbol(symbol: string): Promise<void> {

@@ -12,7 +12,7 @@ export interface Hello {
   readonly type: "hello";
   readonly feed: string;
   readonly simulated: boolean;
-  readonly label?: string;
+  readonly label: string;
 }
 
 export interface StatusMessage {

@@ -29,6 +29,10 @@ interface Row {
   readonly spark: HTMLCanvasElement;
 }
 
+function sentence(error: unknown): string {
+  return error instanceof ApiError ? error.message : String(error);
+}
+
 export class WatchList {
   private readonly rows = new Map<string, Row>();
   private readonly body = byId<HTMLTableSectionElement>("watch-rows");
@@ -143,7 +147,7 @@ export class WatchList {
   private drawAge(row: Row, now: number): void {
     const { state, detail } = row.info;
     if (state === "refused") {
-      setText(row.age, `refused: ${detail ?? "no reason given"}`);
+      setText(row.age, `refused: ${detail || "no reason given"}`);
       row.age.className = "age refused";
       return;
     }
@@ -202,7 +206,7 @@ export class WatchList {
       await this.refresh();
       this.onSelect(symbol);
     } catch (error) {
-      this.message(error instanceof ApiError ? error.message : String(error));
+      this.message(sentence(error));
     }
   }
 
@@ -211,7 +215,7 @@ export class WatchList {
       await removeSymbol(symbol);
       await this.refresh();
     } catch (error) {
-      this.message(error instanceof ApiError ? error.message : String(error));
+      this.message(sentence(error));
     }
   }
 
@@ -227,7 +231,7 @@ export class WatchList {
       hits = await searchSymbols(text);
       this.message(null);
     } catch (error) {
-      this.message(error instanceof ApiError ? error.message : String(error));
+      this.message(sentence(error));
     }
     const entries = [
       ...held.map((symbol) => ({ symbol, description: "in the watch list", held: true })),
