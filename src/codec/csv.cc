@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
+#include <string>
 
 #include "codec/fields.h"
 #include "codec/utf8.h"
+#include "model/conditions.h"
 
 namespace tapeline::codec {
 
@@ -15,28 +18,6 @@ using model::RejectReason;
 constexpr char kSeparator = ';';
 constexpr std::string_view kUnknownPrefix = "tape:";
 
-/// Sale conditions of the US tape (CTS and UTP specifications) by the names they share with
-/// Finnhub's table of condition codes. @ F T I are borne out by captured frames. B is "average
-/// price trade" on the consolidated tape; on Nasdaq's own it means "bunched" (code 4).
-constexpr std::array<TapeLetter, 16> kLetters = {{
-    {'@', "1"},   // regular
-    {'F', "8"},   // intermarket sweep order
-    {'I', "12"},  // odd lot
-    {'T', "24"},  // Form T (extended hours)
-    {'U', "25"},  // extended hours, sold out of sequence
-    {'M', "16"},  // market center official close
-    {'O', "19"},  // opening prints
-    {'Q', "20"},  // market center official open
-    {'4', "32"},  // derivatively priced
-    {'7', "37"},  // qualified contingent trade
-    {'V', "26"},  // contingent trade
-    {'B', "3"},   // average price trade
-    {'N', "17"},  // next day
-    {'C', "5"},   // cash sale
-    {'Z', "30"},  // sold out of sequence
-    {'R', "22"},  // seller
-}};
-
 /// For each character its code, or "tape:X".
 class LetterTable {
  public:
@@ -46,8 +27,11 @@ class LetterTable {
       unknown_[i].back() = static_cast<char>(i);
       names_[i] = {unknown_[i].data(), unknown_[i].size()};
     }
-    for (const TapeLetter& known : kLetters)
-      names_[static_cast<uint8_t>(known.letter)] = known.code;
+    for (const model::ConditionName& known : model::condition_names()) {
+      if (known.letter == 0) continue;
+      codes_.push_back(std::to_string(known.code));
+      names_[static_cast<uint8_t>(known.letter)] = codes_.back();
+    }
   }
   LetterTable(const LetterTable&) = delete;
   LetterTable& operator=(const LetterTable&) = delete;
@@ -56,6 +40,7 @@ class LetterTable {
 
  private:
   std::array<std::array<char, kUnknownPrefix.size() + 1>, 256> unknown_;
+  std::deque<std::string> codes_;
   std::array<std::string_view, 256> names_;
 };
 
@@ -70,10 +55,6 @@ Element rejected(Element element, RejectReason reason) {
 }
 
 }  // namespace
-
-std::span<const TapeLetter> tape_letters() {
-  return kLetters;
-}
 
 Element CsvRowParser::parse(std::string_view line, model::EventTime latest) {
   Element element;

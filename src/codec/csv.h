@@ -1,7 +1,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,16 +10,9 @@
 /// Rows of recordings: symbol,price,volume,trade_timestamp_ms,conditions.
 namespace tapeline::codec {
 
-/// A sale condition of the US tape and Finnhub's code for it.
-struct TapeLetter {
-  char letter;
-  std::string_view code;
-};
-
-/// The letters that have a code. Raised when a letter's code changes: what is logged under one
-/// version keeps its codes.
+/// Raised when a letter's code changes (model::condition_names): what is logged under one version
+/// keeps its codes.
 inline constexpr int kTapeLettersVersion = 1;
-std::span<const TapeLetter> tape_letters();
 
 /// The texts of one row as they stand in it, quotes removed, and its conditions as codes.
 struct CsvFields {
@@ -37,7 +29,8 @@ struct CsvFields {
 /// malformed_row or not_utf8; its fields are judged like those of a frame, in the order symbol,
 /// price, volume, time.
 ///
-/// Conditions are the tape's letters joined with ';': each becomes Finnhub's code, or stays as
+/// Conditions are the tape's letters joined with ';': each becomes Finnhub's code (those of
+/// model::condition_names), or stays as
 /// "tape:X" when it has none. An empty field is an empty list.
 class CsvRowParser {
  public:

@@ -33,10 +33,12 @@ bool read_intervals(std::string_view text, IntervalSet& out) {
   return true;
 }
 
-bool read_calendar(std::string_view text, model::MarketCalendar& out) {
-  auto calendar = model::MarketCalendar::parse(text);
-  if (!calendar) return false;
-  out = std::move(calendar).value();
+/// A calendar or a condition table.
+template <typename Rules>
+bool read_rules(std::string_view text, Rules& out) {
+  auto rules = Rules::parse(text);
+  if (!rules) return false;
+  out = std::move(rules).value();
   return true;
 }
 
@@ -49,6 +51,7 @@ ContentSettings::ContentSettings() {
   texts_.emplace(kLatencyBoundKey, std::to_string(kLatencyBoundDefaultMs));
   texts_.emplace(kDisorderKey, std::to_string(kDisorderDefaultMs));
   texts_.emplace(kCalendarKey, sessions_.calendar.text());
+  texts_.emplace(kConditionsKey, conditions_.text());
   texts_.emplace(kClosingGraceKey, std::to_string(sessions_.closing_grace.count()));
 }
 
@@ -62,7 +65,8 @@ ContentSettings::Outcome ContentSettings::take(std::string_view detail) {
   if (key == kIntervalsKey) fine = read_intervals(value, intervals_);
   if (key == kLatencyBoundKey) fine = read_bounded(value, kLatencyBoundMaxMs, latency_bound_ms_);
   if (key == kDisorderKey) fine = read_bounded(value, kDisorderMaxMs, disorder_ms_);
-  if (key == kCalendarKey) fine = read_calendar(value, sessions_.calendar);
+  if (key == kCalendarKey) fine = read_rules(value, sessions_.calendar);
+  if (key == kConditionsKey) fine = read_rules(value, conditions_);
   if (key == kClosingGraceKey) {
     int64_t grace_ms = 0;
     fine = read_bounded(value, kClosingGraceMaxMs, grace_ms);

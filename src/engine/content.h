@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/bar.h"
+#include "model/conditions.h"
 #include "model/session.h"
 
 /// The settings that change what comes out. They are records in the log; the engine takes them
@@ -25,6 +26,7 @@ inline constexpr std::string_view kLatencyBoundKey = "engine.latency_bound_ms";
 inline constexpr std::string_view kDisorderKey = "engine.disorder_ms";
 inline constexpr std::string_view kCalendarKey = "engine.calendar";
 inline constexpr std::string_view kClosingGraceKey = "engine.closing_grace_ms";
+inline constexpr std::string_view kConditionsKey = "engine.conditions";
 
 inline constexpr std::string_view kIntervalsDefault = "1s,1m,5m,1h,1d";
 inline constexpr int64_t kLatencyBoundDefaultMs = 2'000;
@@ -56,6 +58,9 @@ class ContentSettings {
   const IntervalSet& intervals() const { return intervals_; }
   /// Sessions of stocks; a log that says nothing of them knows New York's clock alone.
   const model::SessionRules& sessions() const { return sessions_; }
+  /// What a stock's trade may move by its conditions; a log that says nothing of them restricts
+  /// none.
+  const model::ConditionTable& conditions() const { return conditions_; }
 
   /// "key=value", sorted.
   std::vector<std::string> texts() const;
@@ -66,6 +71,7 @@ class ContentSettings {
   int64_t disorder_ms_ = kDisorderDefaultMs;
   IntervalSet intervals_;
   model::SessionRules sessions_;
+  model::ConditionTable conditions_;
 };
 
 int64_t interval_ms(IntervalIndex index);

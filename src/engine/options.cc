@@ -24,8 +24,11 @@ std::string wrong_intervals(const std::vector<std::string>& names) {
 
 std::vector<std::string> ContentOptions::details() const {
   const std::string days = calendar == "us" ? model::us_calendar().text() : calendar;
+  const std::string table =
+      conditions == "finnhub" ? model::finnhub_conditions().text() : conditions;
   return {fmt::format("{}={}", kCalendarKey, days),
           fmt::format("{}={}", kClosingGraceKey, closing_grace_ms),
+          fmt::format("{}={}", kConditionsKey, table),
           fmt::format("{}={}", kDisorderKey, disorder_ms),
           fmt::format("{}={}", kIntervalsKey, fmt::join(intervals, ",")),
           fmt::format("{}={}", kLatencyBoundKey, latency_bound_ms)};
@@ -46,6 +49,10 @@ void declare(settings::Declarer& declarer, Options& options, ContentOptions& con
       "calendar", content.calendar, {"us", "none"},
       "Holidays and half days of stocks: those of the US market, 1998 to 2028, or none: "
       "then every day is a full one, weekends included.");
+  declarer.choice(
+      "conditions", content.conditions, {"finnhub", "none"},
+      "What the condition codes of a stock's trade say: which session it is of, whatever "
+      "the clock says. With none, 24 and 25 are of extended hours.");
   declarer.integer("closing_grace_ms", content.closing_grace_ms, 0, kClosingGraceMaxMs, "ms",
                    "How long after its end the regular session still takes stock trades, so that "
                    "the closing auction is part of the day. A trade that says that it is of "

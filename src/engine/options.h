@@ -17,8 +17,9 @@ struct ContentOptions {
   std::vector<std::string> intervals = {"1s", "1m", "5m", "1h", "1d"};
   int64_t latency_bound_ms = kLatencyBoundDefaultMs;
   int64_t disorder_ms = kDisorderDefaultMs;
-  std::string calendar = "us";       ///< "us": the one built in; "none".
-  int64_t closing_grace_ms = 1'000;  ///< How long after its end the regular session takes trades.
+  std::string calendar = "us";         ///< "us": the one built in; "none".
+  std::string conditions = "finnhub";  ///< "finnhub": the one built in; "none".
+  int64_t closing_grace_ms = 1'000;    ///< How long after its end the regular session takes trades.
 
   /// "key=value" of each, the `detail` of a setting record.
   std::vector<std::string> details() const;

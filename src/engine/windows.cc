@@ -32,14 +32,18 @@ int64_t floor_to(int64_t ms, int64_t step) {
   return ms - (rest < 0 ? rest + step : rest);
 }
 
-model::Session session_of(Symbol& symbol, const codec::TradeView& record) {
+/// What the conditions of a stock's trade say together.
+model::Verdict verdict_of(const model::ConditionTable& table, const codec::TradeView& record) {
+  model::Verdict out;
+  record.conditions.for_each([&](std::string_view code) { out &= table.of(code); });
+  return out;
+}
+
+model::Session session_of(Symbol& symbol, const codec::TradeView& record,
+                          const model::ConditionTable& table) {
   if (symbol.calendar.venue() != model::VenueClass::stock) return model::Session::continuous;
-  auto mark = model::SessionMark::none;
-  if (!record.conditions.empty()) {
-    record.conditions.for_each(
-        [&](std::string_view code) { mark = std::max(mark, model::session_mark(code)); });
-  }
-  return symbol.calendar.session(record.event_time, mark);
+  if (record.conditions.empty()) return symbol.calendar.session(record.event_time);
+  return symbol.calendar.session(record.event_time, verdict_of(table, record).mark);
 }
 
 /// The newest open bar, if the time is in its window: nearly always so.
@@ -76,7 +80,7 @@ Result<> Windows::add(Symbol& symbol, SourceId source_id, const codec::TradeView
   // A record never closes its own windows, so what it closes may be closed before it is merged:
   // the delta that follows is then not cut after one record.
   if (event_ms > symbol.greatest_ms) advance(symbol, event_ms);
-  const model::Session session = session_of(symbol, record);
+  const model::Session session = session_of(symbol, record, state_.content.conditions());
   Delta& delta = symbol.delta;
   const bool fits = delta.active && event_ms >= delta.start_ms &&
                     event_ms - delta.start_ms < delta_ms_ && delta.session == session;

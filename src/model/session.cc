@@ -64,12 +64,6 @@ std::optional<Session> parse_session(std::string_view name) {
   return value_of<Session>(kNames, name);
 }
 
-SessionMark session_mark(std::string_view condition) {
-  if (condition == "24" || condition == "25") return SessionMark::extended;
-  if (condition == "35" || condition == "36") return SessionMark::closing;
-  return SessionMark::none;
-}
-
 const SessionRules& SessionRules::clock_only() {
   static const SessionRules rules;
   return rules;

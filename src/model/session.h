@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "model/bar.h"
+#include "model/conditions.h"
 #include "model/market_calendar.h"
 #include "model/trade.h"
 #include "model/venue.h"
@@ -19,18 +20,6 @@ enum class Session { pre, regular, post, closed, continuous };
 
 std::string_view to_string(Session session);
 std::optional<Session> parse_session(std::string_view name);
-
-/// What a trade's conditions say of its session, the clock aside.
-enum class SessionMark {
-  none,
-  closing,   ///< A closing print: of the regular session, also when it is reported after it.
-  extended,  ///< Out of regular hours, whatever the clock says; wins over `closing`.
-};
-
-/// By Finnhub's codes: 24 (Form T) and 25 (extended hours, sold out of sequence) are `extended`,
-/// 35 and 36 (market center closing trade, closing prints) `closing`. Of several codes the greatest
-/// counts.
-SessionMark session_mark(std::string_view condition);
 
 /// How sessions of stocks are told beside New York's clock.
 struct SessionRules {

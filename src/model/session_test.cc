@@ -200,16 +200,6 @@ TEST_F(SessionsWithACalendar, KeepTheClosingPrints) {
   EXPECT_EQ(session("2026-11-20T12:00:00Z", SessionMark::closing), "pre");
 }
 
-TEST(Sessions, AreMarkedByConditions) {
-  EXPECT_EQ(session_mark("24"), SessionMark::extended);
-  EXPECT_EQ(session_mark("25"), SessionMark::extended);
-  EXPECT_EQ(session_mark("35"), SessionMark::closing);
-  EXPECT_EQ(session_mark("36"), SessionMark::closing);
-  EXPECT_EQ(session_mark("2"), SessionMark::none);
-  EXPECT_EQ(session_mark(""), SessionMark::none);
-  EXPECT_GT(SessionMark::extended, SessionMark::closing);
-}
-
 TEST_F(SessionsWithACalendar, FollowDaylightSaving) {
   // Monday after the change to summer time: 09:30 is 13:30Z. The Friday before it is 14:30Z.
   EXPECT_EQ(session("2026-03-09T13:30:00Z"), "regular");

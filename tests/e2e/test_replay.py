@@ -51,6 +51,17 @@ def test_days_of_crypto_and_forex(small, tapeline, tmp_path, oracle_of, assert_s
     assert_same_bars(oracle_of(file, intervals="1m,1d"), tapeline.export_bars("1m,1d"))
 
 
+@pytest.mark.parametrize("recording", ["aapl_taq_20100507.csv.gz"], indirect=True)
+def test_the_day_of_a_recorded_stock(recording, tapeline, oracle_of, assert_same_bars):
+    """Its whole seconds stamp the closing auction 16:00:00.000: part of the day, as what has condition T is not."""
+    tapeline.replay(recording, intervals="1h,1d", timeout=300)
+    expected = oracle_of(recording, intervals="1h,1d")
+    assert_same_bars(expected, tapeline.export_bars("1h,1d"))
+    day = next(line.split(",") for line in expected.splitlines() if ",86400000," in line)
+    last_hour = [line.split(",") for line in expected.splitlines() if ",3600000," in line][-1]
+    assert day[6] == last_hour[6], "the day closes with the prints of 16:00:00.000"
+
+
 def test_days_of_stocks(tapeline, tmp_path, rng, oracle_of, assert_same_bars):
     """The regular session of each day, by the calendar: a holiday, half days, closings, weekends, both clock changes."""
     days = ["1999-12-31", "2001-09-10", "2001-09-11", "2002-07-03", "2002-07-05", "2013-07-03", "2018-12-05"]

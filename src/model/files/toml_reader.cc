@@ -30,6 +30,11 @@ std::optional<std::string> TomlEntry::text(std::string_view key) {
   return std::nullopt;
 }
 
+std::optional<std::string> TomlEntry::text_if(std::string_view key) {
+  const toml::node* node = table_->at->get(key);
+  return node == nullptr ? std::nullopt : node->value_exact<std::string>();
+}
+
 std::optional<int64_t> TomlEntry::integer(std::string_view key, int64_t least, int64_t greatest) {
   asked_.emplace_back(key);
   const toml::node* node = table_->at->get(key);

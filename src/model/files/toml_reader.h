@@ -24,6 +24,8 @@ class TomlEntry {
             std::shared_ptr<std::vector<std::string>> problems);
 
   std::optional<std::string> text(std::string_view key);
+  /// Nothing, and nothing wrong, when the value is of another type.
+  std::optional<std::string> text_if(std::string_view key);
   std::optional<int64_t> integer(std::string_view key, int64_t least, int64_t greatest);
   std::optional<bool> flag(std::string_view key);
   std::optional<std::vector<std::string>> texts(std::string_view key);
