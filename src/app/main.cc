@@ -148,7 +148,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("tapeline ") + kVersion);
   app.footer(
       "Without a token `tapeline run` shows a simulated market; set FINNHUB_API_TOKEN for the real "
-      "one.\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 interrupted.");
+      "one.\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 interrupted; "
+      "of\nverify: 4 different, 5 not verifiable.");
 
   Common common;
   int code = kOk;
@@ -276,6 +277,48 @@ int main(int argc, char** argv) {
       "reset", "Drop it: the next start rebuilds it from the log's newest snapshot");
   common.add_to(*checkpoint_reset);
   checkpoint_reset->callback([&] { code = with_config(common, {}, reset_checkpoint); });
+
+  VerifyArguments verify_arguments;
+  auto* verify_command = app.add_subcommand(
+      "verify", "Work out the bars anew from the log and compare them with the store");
+  common.add_to(*verify_command);
+  verify_command->add_option("--from", verify_arguments.from,
+                             "Leave out bars that start before this time");
+  verify_command->add_option("--to", verify_arguments.to,
+                             "Leave out bars that start at or after this time");
+  verify_command->add_option("--symbol", verify_arguments.symbol, "Compare this symbol only");
+  verify_command
+      ->add_option("--limit", verify_arguments.limit,
+                   "Show at most so many differences (0 shows all)")
+      ->check(is_count)
+      ->capture_default_str();
+  verify_command->add_flag("--json", verify_arguments.json, "Print one JSON object");
+  verify_command->callback([&] {
+    code = with_config(common, {},
+                       [&](Config& config) { return verify_bars(config, verify_arguments); });
+  });
+
+  ExplainArguments explain_arguments;
+  auto* explain_command = app.add_subcommand(
+      "explain", "Show what one bar is made of: its trades, revisions, coverage and gaps");
+  common.add_to(*explain_command);
+  explain_command->add_option("symbol", explain_arguments.symbol, "The bar's symbol")->required();
+  explain_command->add_option("interval", explain_arguments.interval, "Its length, such as 1m")
+      ->required();
+  explain_command
+      ->add_option("start", explain_arguments.start,
+                   "Its start, or any time in it (RFC 3339, or ms since 1970)")
+      ->required();
+  explain_command
+      ->add_option("--limit", explain_arguments.limit,
+                   "Show at most so many rows of each list (0 shows all)")
+      ->check(is_count)
+      ->capture_default_str();
+  explain_command->add_flag("--json", explain_arguments.json, "Print one JSON object");
+  explain_command->callback([&] {
+    code = with_config(common, {},
+                       [&](Config& config) { return explain_bar(config, explain_arguments); });
+  });
 
   auto* check_command = app.add_subcommand(
       "check", "Try settings, credentials, connections and disk; say what to do");

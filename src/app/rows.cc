@@ -30,6 +30,13 @@ void append_integer(std::string& out, Integer value) {
   out.append(digits, end);
 }
 
+void append_id(std::string& out, const model::TradeId& id) {
+  out.append(id.source).append("/");
+  append_integer(out, id.epoch);
+  out += '/';
+  append_integer(out, id.sequence);
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   serve::JsonWriter(out).text(text);
 }
@@ -147,6 +154,74 @@ const std::vector<Column<model::Gap>>& gap_columns() {
   return columns;
 }
 
+const std::vector<Column<verify::Difference>>& difference_columns() {
+  using verify::Difference;
+  static const std::vector<Column<Difference>> columns = {
+      {"symbol", false, [](const Difference& d, std::string& out) { out += d.key.symbol; }},
+      {"interval", false,
+       [](const Difference& d, std::string& out) { out += model::to_text(d.key.interval); }},
+      {"start", false,
+       [](const Difference& d, std::string& out) { model::append_time(out, d.key.start); }},
+      {"column", false, [](const Difference& d, std::string& out) { out += d.column; }},
+      {"stored", false, [](const Difference& d, std::string& out) { out += d.stored; }},
+      {"expected", false, [](const Difference& d, std::string& out) { out += d.expected; }},
+  };
+  return columns;
+}
+
+const std::vector<Column<verify::ExplainedEvent>>& event_columns() {
+  using verify::ExplainedEvent;
+  static const std::vector<Column<ExplainedEvent>> columns = {
+      {"record", true,
+       [](const ExplainedEvent& e, std::string& out) {
+         append_integer(out, e.position.ordinal());
+       }},
+      {"what", false,
+       [](const ExplainedEvent& e, std::string& out) { out += verify::to_string(e.kind); }},
+      {"revision", true,
+       [](const ExplainedEvent& e, std::string& out) { append_integer(out, e.revision); }},
+      {"by", false,
+       [](const ExplainedEvent& e, std::string& out) {
+         e.id ? append_id(out, *e.id) : void(out += e.cause);
+       }},
+      {"time", false,
+       [](const ExplainedEvent& e, std::string& out) {
+         if (e.event_time) model::append_time(out, *e.event_time);
+       }},
+      {"arrived", false,
+       [](const ExplainedEvent& e, std::string& out) {
+         if (e.ingest_time) model::append_time(out, *e.ingest_time);
+       }},
+  };
+  return columns;
+}
+
+const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns() {
+  using verify::ExplainedTrade;
+  static const std::vector<Column<ExplainedTrade>> columns = {
+      {"time", false,
+       [](const ExplainedTrade& t, std::string& out) { model::append_time(out, t.event_time); }},
+      {"price", true,
+       [](const ExplainedTrade& t, std::string& out) { model::append_text(out, t.price); }},
+      {"volume", true,
+       [](const ExplainedTrade& t, std::string& out) { model::append_text(out, t.volume); }},
+      {"conditions", false,
+       [](const ExplainedTrade& t, std::string& out) {
+         for (const std::string& code : t.origin->conditions)
+           out.append(&code == t.origin->conditions.data() ? "" : ";").append(code);
+       }},
+      {"moved", false,
+       [](const ExplainedTrade& t, std::string& out) { out += verify::parts_text(t.moved); }},
+      {"gives", false,
+       [](const ExplainedTrade& t, std::string& out) { out += verify::parts_text(t.gives); }},
+      {"late", false,
+       [](const ExplainedTrade& t, std::string& out) { out += t.late ? "late" : ""; }},
+      {"left_out", false, [](const ExplainedTrade& t, std::string& out) { out += t.left_out; }},
+      {"id", false, [](const ExplainedTrade& t, std::string& out) { append_id(out, t.id); }},
+  };
+  return columns;
+}
+
 template <typename T>
 RowWriter<T>::RowWriter(RowFormat format, std::vector<Column<T>> columns)
     : format_(format), columns_(std::move(columns)) {
@@ -250,5 +325,8 @@ void RowWriter<T>::print_table() {
 template class RowWriter<model::Bar>;
 template class RowWriter<codec::TradeView>;
 template class RowWriter<model::Gap>;
+template class RowWriter<verify::Difference>;
+template class RowWriter<verify::ExplainedEvent>;
+template class RowWriter<verify::ExplainedTrade>;
 
 }  // namespace tapeline::app

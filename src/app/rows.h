@@ -11,6 +11,7 @@
 #include "codec/entry.h"
 #include "model/bar.h"
 #include "model/trade.h"
+#include "verify/explain.h"
 
 namespace tapeline::app {
 
@@ -37,6 +38,11 @@ inline constexpr size_t kStableTradeColumns = 5;
 const std::vector<Column<codec::TradeView>>& trade_columns();
 
 const std::vector<Column<model::Gap>>& gap_columns();
+
+/// What `verify` and `explain` list.
+const std::vector<Column<verify::Difference>>& difference_columns();
+const std::vector<Column<verify::ExplainedEvent>>& event_columns();
+const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns();
 
 /// Writes rows to standard output: CSV (quoted only where it must be, LF), JSON lines, or a table
 /// whose widths follow its rows (which are held until `finish`, so for short answers only).
@@ -72,6 +78,9 @@ class RowWriter {
 extern template class RowWriter<model::Bar>;
 extern template class RowWriter<codec::TradeView>;
 extern template class RowWriter<model::Gap>;
+extern template class RowWriter<verify::Difference>;
+extern template class RowWriter<verify::ExplainedEvent>;
+extern template class RowWriter<verify::ExplainedTrade>;
 
 /// The first `stable` of `all`, or those named in `names` (comma-separated), in that order; an
 /// unknown name is returned as the error's text.

@@ -259,4 +259,17 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   return {};
 }
 
+Result<model::Bar> bar_of_state(const store::BarRow& row) {
+  SourceTable sources;
+  const model::SessionRules sessions;
+  const Symbol symbol(0, row.bar.key.symbol, sessions);
+  Bar bar;
+  bar.interval = interval_index(row.bar.key.interval);
+  if (bar.interval >= kIntervalsMax) return damaged(row);
+  bar.start_ms = row.bar.key.start.time_since_epoch().count();
+  bar.end_ms = row.bar.end.time_since_epoch().count();
+  TAPELINE_TRY(decode_row(row, sources, bar));
+  return present(bar, symbol, sources);
+}
+
 }  // namespace tapeline::engine

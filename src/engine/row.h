@@ -37,4 +37,8 @@ std::string encode_state(const Bar& bar, const SourceTable& sources);
 /// Fills `bar`, new and empty, from a row of its key. `corrupt` names the bar.
 Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar);
 
+/// The bar that the row's state alone says, under the row's key: what records are merged into from
+/// here on. Of an open bar the certificate means nothing. `corrupt` as above.
+Result<model::Bar> bar_of_state(const store::BarRow& row);
+
 }  // namespace tapeline::engine

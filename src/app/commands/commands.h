@@ -12,9 +12,11 @@ namespace tapeline::app {
 /// Documented in docs/command-line.md.
 enum ExitCode : int {
   kOk = 0,
-  kFailed = 1,       ///< An operating failure: the message says what to do.
-  kUsage = 2,        ///< Wrong arguments or settings.
-  kInterrupted = 3,  ///< Stopped by a signal before the work was done; what was done is kept.
+  kFailed = 1,        ///< An operating failure: the message says what to do.
+  kUsage = 2,         ///< Wrong arguments or settings.
+  kInterrupted = 3,   ///< Stopped by a signal before the work was done; what was done is kept.
+  kDifferent = 4,     ///< verify: bars of the store are not what the log says.
+  kUnverifiable = 5,  ///< verify: no difference, but the log no longer tells of the whole range.
 };
 
 struct RunArguments {
@@ -50,6 +52,21 @@ int query_gaps(Config& config, const QueryArguments& arguments);
 int show_checkpoint(Config& config, bool json);
 /// Empties the checkpoint of a closed directory.
 int reset_checkpoint(Config& config);
+
+struct VerifyArguments {
+  std::string symbol;     ///< Empty: all.
+  std::string from, to;   ///< Of starts; RFC 3339 or milliseconds; empty: open.
+  int64_t limit = 1'000;  ///< Differences shown; 0: all.
+  bool json = false;
+};
+int verify_bars(Config& config, const VerifyArguments& arguments);
+
+struct ExplainArguments {
+  std::string symbol, interval, start;
+  int64_t limit = 50;  ///< Rows of each list; 0: all.
+  bool json = false;
+};
+int explain_bar(Config& config, const ExplainArguments& arguments);
 
 int check(Config& config);
 int print_config(const Config& config, bool effective);

@@ -7,6 +7,7 @@
 
 #include "app/commands/commands.h"
 #include "app/commands/tell.h"
+#include "app/commands/time_range.h"
 #include "app/registry.h"
 #include "app/rows.h"
 #include "model/time.h"
@@ -16,36 +17,6 @@ namespace {
 
 /// Trades put in order by symbol in one reading of the log; a bound on memory.
 constexpr size_t kTradesHeldMax = 2'000'000;
-
-struct Range {
-  model::EventTime from = model::EventTime::min();
-  model::EventTime to = model::EventTime::max();
-};
-
-/// Prints what is wrong and gives nothing.
-std::optional<Range> parse_range(const QueryArguments& arguments) {
-  Range range;
-  const auto read = [](const char* name, const std::string& text, model::EventTime& into) {
-    if (text.empty()) return true;
-    const auto time = model::parse_time(text);
-    if (time) {
-      into = std::chrono::time_point_cast<std::chrono::milliseconds>(*time);
-      return true;
-    }
-    fmt::print(stderr,
-               "tapeline: {} {} is no time: give RFC 3339 such as 2026-11-21T09:30:00Z, a date, or "
-               "milliseconds since 1970\n",
-               name, text);
-    return false;
-  };
-  if (!read("--from", arguments.from, range.from) || !read("--to", arguments.to, range.to))
-    return std::nullopt;
-  if (range.to <= range.from) {
-    fmt::print(stderr, "tapeline: --to must be later than --from\n");
-    return std::nullopt;
-  }
-  return range;
-}
 
 int report(const Result<>& outcome, bool written) {
   if (!outcome) return failed(outcome.error());
@@ -65,7 +36,7 @@ constexpr const char* kTableTradeColumns = "time,symbol,price,volume,conditions"
 /// What was asked for, once the arguments are right.
 template <typename T>
 struct Question {
-  Range range;
+  TimeRange range;
   RowFormat format;
   std::vector<Column<T>> columns;
 };
@@ -76,7 +47,7 @@ template <typename T>
 std::optional<Question<T>> question_or_say(const QueryArguments& arguments,
                                            const std::vector<Column<T>>& all, size_t stable,
                                            const char* table_columns) {
-  const auto range = parse_range(arguments);
+  const auto range = parse_time_range(arguments.from, arguments.to);
   const auto format = parse_row_format(arguments.format);
   const bool table = format == RowFormat::table && arguments.columns.empty();
   std::vector<Column<T>> columns;
@@ -113,7 +84,7 @@ model::IngestTime in_microseconds(model::EventTime time) {
 
 /// Calls `each` for the trades of the range in the order of the log.
 template <typename Each>
-Result<> for_each_trade(log::Source& log, const Range& range, const std::string& symbol,
+Result<> for_each_trade(log::Source& log, const TimeRange& range, const std::string& symbol,
                         Each&& each) {
   auto reader = log.read_events(in_microseconds(range.from).time_since_epoch().count(),
                                 in_microseconds(range.to).time_since_epoch().count());
@@ -144,7 +115,8 @@ using TradeCounts = std::map<std::string, size_t, std::less<>>;
 
 /// Writes the trades of some symbols, symbol by symbol, in one reading of the log.
 Result<> write_symbols(TradeCounts::const_iterator begin, TradeCounts::const_iterator end,
-                       log::Source& log, const Range& range, RowWriter<codec::TradeView>& writer) {
+                       log::Source& log, const TimeRange& range,
+                       RowWriter<codec::TradeView>& writer) {
   if (std::next(begin) == end)
     return for_each_trade(log, range, begin->first,
                           [&](const codec::TradeView& trade) { writer.add(trade); });
@@ -195,7 +167,7 @@ codec::TradeView view_of(const model::Trade& trade, std::vector<std::string_view
 
 /// All of them, by symbol bytes and within a symbol in the order of the log. Symbols are taken in
 /// groups, one reading of the log each, so that memory stays bounded.
-Result<> write_all_trades(log::Source& log, const Range& range, const std::string& symbol,
+Result<> write_all_trades(log::Source& log, const TimeRange& range, const std::string& symbol,
                           RowFormat format, RowWriter<codec::TradeView>& writer) {
   TradeCounts counts;
   auto outcome = for_each_trade(log, range, symbol, [&](const codec::TradeView& trade) {
@@ -214,7 +186,7 @@ Result<> write_all_trades(log::Source& log, const Range& range, const std::strin
   return outcome;
 }
 
-Result<> write_newest_trades(log::Source& log, const Range& range, const std::string& symbol,
+Result<> write_newest_trades(log::Source& log, const TimeRange& range, const std::string& symbol,
                              int64_t limit, RowWriter<codec::TradeView>& writer) {
   Newest<model::Trade> newest(limit);
   const auto outcome = for_each_trade(

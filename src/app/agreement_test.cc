@@ -1,0 +1,86 @@
+// The engine and the plain implementation (src/verify) know nothing of each other; they must agree.
+// rapidcheck prints the seed of a failure; run again with RC_PARAMS="reproduce=…".
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "engine/steps.h"
+#include "engine/world.h"
+#include "verify/plain.h"
+
+namespace tapeline::app {
+namespace {
+
+using engine::testing::Records;
+using engine::testing::Step;
+using engine::testing::steps;
+using engine::testing::What;
+using engine::testing::World;
+
+/// Each property takes more logs than the library's hundred, unless RC_PARAMS says otherwise.
+[[maybe_unused]] const int kParametersSet = setenv("RC_PARAMS", "max_success=1000", 0);
+
+rc::Gen<std::vector<Step>> logs() {
+  return rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
+                                                      {4, What::tick},
+                                                      {1, What::lagging_tick},
+                                                      {1, What::ended},
+                                                      {1, What::opened},
+                                                      {1, What::closed},
+                                                      {3, What::subscribed},
+                                                      {1, What::unsubscribed},
+                                                      {2, What::gap},
+                                                      {1, What::gap_of_symbol},
+                                                      {1, What::intervals},
+                                                      {1, What::disorder},
+                                                      {1, What::calendar}}));
+}
+
+std::string describe(const verify::PlainBars& plain) {
+  std::string out;
+  for (const auto& [key, bar] : plain.bars()) {
+    out += engine::testing::describe(plain.present(key, bar)) + "\n";
+  }
+  return out;
+}
+
+/// Laws 3 and 4 and the rules of lateness and coverage: the engine agrees with the plain
+/// implementation in every bar, open, final or revised, however it commits and restarts.
+RC_GTEST_PROP(Agreement, OfEngineAndPlainImplementation, ()) {
+  const auto log = *logs();
+  const auto habits = *rc::gen::elementOf(engine::testing::all_habits());
+  World world(habits);
+  verify::PlainBars plain({});
+  Records records;
+  Position position(0, 0);
+  const auto apply = [&](codec::EntryView entry) {
+    position = position.plus(1);
+    plain.apply(entry, position);
+  };
+  for (const Step& step : log) {
+    records.make(
+        step,
+        [&](const codec::TradeView& trade) {
+          codec::EntryView entry;
+          entry.trade = trade;
+          apply(entry);
+          world.add(trade);
+        },
+        [&](const model::Control& control) {
+          codec::EntryView entry;
+          entry.kind = codec::EntryKind::control;
+          entry.control = control;
+          apply(entry);
+          world.add(control);
+        });
+  }
+  RC_TAG(std::string(habits.name));
+  RC_ASSERT(engine::testing::describe(world.committed_bars()) == describe(plain));
+}
+
+}  // namespace
+}  // namespace tapeline::app

@@ -1,0 +1,368 @@
+#include "verify/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "verify/reading.h"
+
+namespace tapeline::verify {
+namespace {
+
+using model::Bar;
+using model::BarKey;
+using std::chrono::milliseconds;
+
+std::string text_of(const std::optional<model::Decimal>& price) {
+  return price ? model::to_text(*price) : std::string("null");
+}
+
+std::string text_of(const model::Sum& sum) {
+  const std::string text = model::to_text(sum);
+  return text.empty() ? std::string("null") : text;
+}
+
+std::string text_of(const model::TradeId& id) {
+  return fmt::format("{}/{}/{}", id.source, id.epoch, id.sequence);
+}
+
+/// A cell as people read it.
+struct Column {
+  const char* name;
+  bool of_coverage;  ///< Not known of every bar when the log's beginning is gone.
+  bool of_content;   ///< A row's state tells it too.
+  std::string (*text)(const Bar&);
+};
+
+constexpr Column kColumns[] = {
+    {"end_ms", false, false,
+     [](const Bar& b) { return std::to_string(b.end.time_since_epoch().count()); }},
+    {"priced_by", false, true, [](const Bar& b) { return std::string(to_string(b.priced_by)); }},
+    {"open", false, true, [](const Bar& b) { return text_of(b.open); }},
+    {"high", false, true, [](const Bar& b) { return text_of(b.high); }},
+    {"low", false, true, [](const Bar& b) { return text_of(b.low); }},
+    {"close", false, true, [](const Bar& b) { return text_of(b.close); }},
+    {"volume", false, true, [](const Bar& b) { return text_of(b.volume); }},
+    {"notional", false, true, [](const Bar& b) { return text_of(b.notional); }},
+    {"trade_count", false, true, [](const Bar& b) { return std::to_string(b.trade_count); }},
+    {"price_update_count", false, true,
+     [](const Bar& b) { return std::to_string(b.price_update_count); }},
+    {"excluded_count", false, true, [](const Bar& b) { return std::to_string(b.excluded_count); }},
+    {"suspect_duplicate_count", false, true,
+     [](const Bar& b) { return std::to_string(b.suspect_duplicate_count); }},
+    {"coverage_kind", true, false,
+     [](const Bar& b) { return std::string(to_string(b.coverage_kind)); }},
+    {"coverage_ms", true, false,
+     [](const Bar& b) {
+       return b.coverage_ms ? std::to_string(*b.coverage_ms) : std::string("null");
+     }},
+    {"gap", false, false, [](const Bar& b) { return std::string(b.gap ? "1" : "0"); }},
+    {"first_id", false, true, [](const Bar& b) { return text_of(b.first_id); }},
+    {"last_id", false, true, [](const Bar& b) { return text_of(b.last_id); }},
+    {"revision", false, false, [](const Bar& b) { return std::to_string(b.revision); }},
+    {"final", false, false, [](const Bar& b) { return std::string(b.final ? "1" : "0"); }},
+};
+
+std::string sentence_of(const Bar& bar) {
+  return fmt::format("{} trades, {} price updates, volume {}", bar.trade_count,
+                     bar.price_update_count, text_of(bar.volume));
+}
+
+bool in_range(const Question& question, model::EventTime time) {
+  // A window is at most 25 hours long.
+  constexpr std::chrono::hours kLongest{25};
+  return time >= question.from &&
+         (question.to >= model::EventTime::max() - kLongest || time < question.to + kLongest);
+}
+
+/// Symbols that are taken together: one reading of the log each.
+using Group = std::set<std::string, std::less<>>;
+
+/// Store and log of some symbols.
+class Pass {
+ public:
+  Pass(const Question& question, const Ports& ports, Group symbols, Position checkpoint,
+       Report& report)
+      : question_(question),
+        ports_(ports),
+        symbols_(std::move(symbols)),
+        checkpoint_(checkpoint),
+        report_(report) {}
+
+  Result<> run();
+
+ private:
+  Result<> read_store();
+  Result<> read_log(log::Source& log);
+  Result<> compare_up_to(Position position);
+  Result<> compare_checkpoint();
+  Result<> compare_bar(const BarKey& key);
+  Result<> compare_state(const BarKey& key);
+  bool verifiable(const BarKey& key) const;
+  void differ(std::vector<Difference> found);
+
+  const Question& question_;
+  const Ports& ports_;
+  const Group symbols_;
+  const Position checkpoint_;
+  Report& report_;
+  std::map<BarKey, Bar> stored_;
+  std::multimap<Position, BarKey> ahead_;  ///< Of the checkpoint, by their `through`.
+  bool checkpoint_done_ = false;
+  std::optional<PlainBars> plain_;
+  bool cut_ = false;
+  bool blind_ = false;                     ///< Nothing is known of the log's removed beginning.
+  std::optional<model::EventTime> floor_;  ///< No removed record has a later event time.
+};
+
+Result<> Pass::run() {
+  TAPELINE_TRY(read_store());
+  auto log = ports_.log();
+  if (!log) return log.error();
+  return read_log(*log.value());
+}
+
+Result<> Pass::read_store() {
+  store::BarQuery query;
+  query.interval = question_.interval;
+  query.from = question_.from;
+  query.to = question_.to;
+  const auto take = [&](const Bar& bar) {
+    if (bar.through > checkpoint_) ahead_.emplace(bar.through, bar.key);
+    stored_.emplace(bar.key, bar);
+    return true;
+  };
+  if (symbols_.empty()) return ports_.store.bars(query, take);
+  for (const std::string& symbol : symbols_) {
+    query.symbol = symbol;
+    TAPELINE_TRY(ports_.store.bars(query, take));
+  }
+  return {};
+}
+
+Result<> Pass::read_log(log::Source& log) {
+  report_.begin = log.begin();
+  cut_ = log.begin().ordinal() > 1;
+  std::optional<Start> start;
+  if (cut_) {
+    auto known = ports_.start(log);
+    if (!known) return known.error();
+    blind_ = !known.value();
+    start = std::move(known).value().value_or(Start{});
+  }
+  plain_.emplace(Scope{symbols_, question_.interval, question_.from, question_.to, false},
+                 std::move(start));
+  Reading reading(log, Report::kDamageMax);
+  Result<> compared;
+  TAPELINE_TRY(reading.run([&](const codec::EntryView& entry, Position position) {
+    if (!compared) return;
+    compared = compare_up_to(Position::from_raw(position.raw() - 1));
+    if (cut_ && !floor_ && entry.kind != codec::EntryKind::snapshot) {
+      const model::IngestTime first = entry.kind == codec::EntryKind::trade
+                                          ? entry.trade.ingest_time
+                                          : entry.control.ingest_time;
+      floor_ = std::chrono::ceil<milliseconds>(first) + ports_.future_max;
+    }
+    plain_->apply(entry, position);
+  }));
+  if (!compared) return compared;
+  report_.records = std::max(report_.records, reading.records());
+  if (report_.damage.empty()) report_.damage = std::move(reading.damage());
+  if (reading.last() < checkpoint_ && report_.damage.empty()) {
+    report_.damage.push_back(
+        fmt::format("log: its last record is at position {}, but the store holds everything up to "
+                    "{}: the log's end is missing",
+                    reading.last().raw(), checkpoint_.raw()));
+  }
+  return compare_up_to(Position::from_raw(std::numeric_limits<int64_t>::max()));
+}
+
+/// Everything that is to be compared as of a position up to this one, which is applied.
+Result<> Pass::compare_up_to(Position position) {
+  if (!checkpoint_done_ && checkpoint_ <= position) {
+    checkpoint_done_ = true;
+    TAPELINE_TRY(compare_checkpoint());
+  }
+  while (!ahead_.empty() && ahead_.begin()->first <= position) {
+    const BarKey key = ahead_.begin()->second;
+    ahead_.erase(ahead_.begin());
+    TAPELINE_TRY(compare_bar(key));
+  }
+  return {};
+}
+
+Result<> Pass::compare_checkpoint() {
+  for (const auto& [key, bar] : plain_->bars()) {
+    if (!stored_.contains(key)) TAPELINE_TRY(compare_bar(key));
+  }
+  for (const auto& [key, bar] : stored_) {
+    if (bar.through <= checkpoint_) TAPELINE_TRY(compare_bar(key));
+  }
+  return {};
+}
+
+bool Pass::verifiable(const BarKey& key) const {
+  return !cut_ || (!blind_ && floor_ && key.start > *floor_);
+}
+
+Result<> Pass::compare_bar(const BarKey& key) {
+  const auto stored = stored_.find(key);
+  const auto expected = plain_->bars().find(key);
+  if (!verifiable(key)) {
+    if (stored != stored_.end()) ++report_.unverifiable;
+    return {};
+  }
+  ++report_.bars;
+  if (stored == stored_.end()) {
+    differ({{key, "bar", "absent", sentence_of(plain_->present(key, expected->second))}});
+    return {};
+  }
+  if (expected == plain_->bars().end()) {
+    differ({{key, "bar", sentence_of(stored->second), "absent"}});
+    return {};
+  }
+  std::vector<Difference> found =
+      compare(stored->second, plain_->present(key, expected->second), plain_->coverage_known(key));
+  if (found.empty()) return compare_state(key);
+  differ(std::move(found));
+  return {};
+}
+
+/// The engine goes on from a row's state, so it must say what the row's cells say.
+Result<> Pass::compare_state(const BarKey& key) {
+  if (!ports_.of_state) return {};
+  const auto row = ports_.store.row(key);
+  if (!row) return row.error();
+  if (!row.value()) return {};
+  const Bar& cells = row.value()->bar;
+  const auto state = ports_.of_state(*row.value());
+  if (!state && state.error().code() != ErrorCode::corrupt) return state.error();
+  if (!state) {
+    differ({{key, "state", "damaged", "what the cells say"}});
+    return {};
+  }
+  std::vector<Difference> found;
+  for (const Column& column : kColumns) {
+    const bool told =
+        column.of_content ||
+        (cells.final && (column.of_coverage || column.name == std::string_view("gap")));
+    if (!told || column.text(state.value()) == column.text(cells)) continue;
+    found.push_back({key, "state", fmt::format("{} {}", column.name, column.text(state.value())),
+                     fmt::format("{} {}", column.name, column.text(cells))});
+  }
+  differ(std::move(found));
+  return {};
+}
+
+void Pass::differ(std::vector<Difference> found) {
+  if (found.empty()) return;
+  ++report_.different;
+  for (Difference& difference : found) {
+    if (report_.differences.size() >= question_.differences_max) {
+      report_.more = true;
+      return;
+    }
+    report_.differences.push_back(std::move(difference));
+  }
+}
+
+/// All symbols at once when the log is small, else groups of them.
+Result<std::vector<Group>> groups_of(const Question& question, const Ports& ports,
+                                     log::Source& log) {
+  if (!question.symbol.empty()) return std::vector<Group>{{question.symbol}};
+  if (log.end().ordinal() - log.begin().ordinal() <= kTradesHeldMax) return std::vector<Group>(1);
+  std::map<std::string, uint64_t, std::less<>> trades;
+  Reading reading(log, 0);
+  TAPELINE_TRY(reading.run([&](const codec::EntryView& entry, Position) {
+    if (entry.kind != codec::EntryKind::trade) return;
+    const uint64_t held = in_range(question, entry.trade.event_time) ? 1 : 0;
+    const auto at = trades.find(entry.trade.symbol);
+    if (at != trades.end())
+      at->second += held;
+    else
+      trades.emplace(std::string(entry.trade.symbol), held);
+  }));
+  store::BarQuery query;
+  query.interval = question.interval;
+  query.from = question.from;
+  query.to = question.to;
+  TAPELINE_TRY(ports.store.bars(query, [&](const Bar& bar) {
+    trades.try_emplace(bar.key.symbol, 0);
+    return true;
+  }));
+  std::vector<Group> groups;
+  uint64_t held = kTradesHeldMax;
+  for (const auto& [symbol, count] : trades) {
+    if (held + count > kTradesHeldMax || groups.empty()) {
+      groups.emplace_back();
+      held = 0;
+    }
+    groups.back().insert(symbol);
+    held += count;
+  }
+  if (groups.empty()) groups.emplace_back();
+  return groups;
+}
+
+/// Where the store stands. Without a checkpoint (dropped, or damaged) its newest bar tells.
+Result<Position> position_of(store::Reader& store) {
+  const auto checkpoint = store.checkpoint();
+  if (checkpoint && checkpoint.value()) return checkpoint.value()->position;
+  if (!checkpoint && checkpoint.error().code() != ErrorCode::corrupt) return checkpoint.error();
+  Position newest;
+  TAPELINE_TRY(store.bars({}, [&](const Bar& bar) {
+    newest = std::max(newest, bar.through);
+    return true;
+  }));
+  return newest;
+}
+
+}  // namespace
+
+Outcome Report::outcome() const {
+  if (different > 0) return Outcome::different;
+  return unverifiable > 0 || !damage.empty() ? Outcome::unverifiable : Outcome::equal;
+}
+
+std::vector<Difference> compare(const Bar& stored, const Bar& expected, bool with_coverage) {
+  std::vector<Difference> out;
+  for (const Column& column : kColumns) {
+    if (column.of_coverage && !with_coverage) continue;
+    std::string is = column.text(stored);
+    std::string should = column.text(expected);
+    if (is != should) out.push_back({stored.key, column.name, std::move(is), std::move(should)});
+  }
+  return out;
+}
+
+Result<> check_records(const log::Source& log, uint64_t records_max) {
+  const uint64_t records = log.end().ordinal() - log.begin().ordinal();
+  if (records_max == 0 || records <= records_max) return {};
+  return make_error(ErrorCode::invalid,
+                    "the log has {} records and one answer may read {}: use the command line "
+                    "beside the server, which has no such limit, or raise "
+                    "serve.records_scanned_max",
+                    records, records_max);
+}
+
+Result<Report> verify(const Question& question, const Ports& ports) {
+  Report report;
+  const auto through = position_of(ports.store);
+  if (!through) return through.error();
+  report.through = through.value();
+  auto log = ports.log();
+  if (!log) return log.error();
+  TAPELINE_TRY(check_records(*log.value(), question.records_max));
+  const auto groups = groups_of(question, ports, *log.value());
+  if (!groups) return groups.error();
+  for (const Group& group : groups.value()) {
+    TAPELINE_TRY(Pass(question, ports, group, report.through, report).run());
+  }
+  return report;
+}
+
+}  // namespace tapeline::verify
