@@ -12,8 +12,6 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr std::string_view kMagic = "TLE";
-
 model::EventTime event_time(int64_t ms) {
   return model::EventTime(milliseconds(ms));
 }
@@ -299,7 +297,7 @@ struct Parts {
 
 Result<> read_parts(std::string_view bytes, Position position, State& state, Parts& parts) {
   std::string_view payload;
-  switch (unseal(kMagic, kCheckpointVersion, bytes, payload)) {
+  switch (unseal(kCheckpointMagic, kCheckpointVersion, bytes, payload)) {
     case Opened::fine:
       break;
     case Opened::damaged:
@@ -341,13 +339,13 @@ std::string encode_state(const State& state, Form form) {
   for (SourceId id = 0; id < state.sources.size(); ++id) write(out, state.sources[id]);
   out.varint(state.symbols.size());
   for (const Symbol& symbol : state.symbols) write(out, symbol);
-  if (form == Form::checkpoint) return seal(kMagic, kCheckpointVersion, out.bytes());
+  if (form == Form::checkpoint) return seal(kCheckpointMagic, kCheckpointVersion, out.bytes());
   const std::vector<const Bar*> bars = unsettled(state);
   out.varint(bars.size());
   for (const Bar* bar : bars) write(out, *bar, state);
   out.varint(state.changed_gaps.size());
   for (const model::Gap& gap : state.changed_gaps) write(out, gap);
-  return seal(kMagic, kCheckpointVersion, out.bytes());
+  return seal(kCheckpointMagic, kCheckpointVersion, out.bytes());
 }
 
 Result<> decode_state(std::string_view bytes, Position position, State& state, Windows& windows,

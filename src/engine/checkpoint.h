@@ -9,7 +9,7 @@
 #include "engine/windows.h"
 #include "store/store.h"
 
-/// The engine's state as bytes, sealed as in wire.h (magic "TLE", version 1):
+/// The engine's state as bytes, sealed as in wire.h (`kCheckpointMagic`, `kCheckpointVersion`):
 ///
 ///     position, form, settings, intervals ever configured
 ///     sources     name, marks, epochs and sequences, clock, watermark, gaps
@@ -22,6 +22,7 @@
 /// Downside: a new version cannot read an old one; it is then rebuilt from the log.
 namespace tapeline::engine {
 
+inline constexpr std::string_view kCheckpointMagic = "TLE";
 inline constexpr uint8_t kCheckpointVersion = 1;
 
 enum class Form { checkpoint, snapshot };

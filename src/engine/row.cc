@@ -10,8 +10,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view kMagic = "TLB";
-constexpr uint8_t kVersion = 2;
 constexpr size_t kSessions = 5;
 constexpr size_t kUsualBytes = 160;
 static_assert(static_cast<size_t>(model::Session::continuous) + 1 == kSessions,
@@ -228,12 +226,12 @@ std::string encode_state(const Bar& bar, const SourceTable& sources) {
   // The names come last, because the partials say which there are.
   body.varint(local.others().size());
   for (const SourceId id : local.others()) body.text(sources[id].name);
-  return seal(kMagic, kVersion, body.bytes());
+  return seal(kRowMagic, kRowVersion, body.bytes());
 }
 
 Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   std::string_view payload;
-  if (unseal(kMagic, kVersion, row.state, payload) != Opened::fine) return damaged(row);
+  if (unseal(kRowMagic, kRowVersion, row.state, payload) != Opened::fine) return damaged(row);
   StateReader in(payload);
   bar.of_recording = in.flag();
   bar.certificate = read_certificate(in);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 #include "engine/bars.h"
@@ -10,7 +12,7 @@
 
 /// A bar as others see it, and the state from which the engine takes it up again.
 ///
-/// State, sealed as in wire.h (magic "TLB", version 2):
+/// State, sealed as in wire.h (`kRowMagic`, `kRowVersion`):
 ///
 ///     recording   whether any record is of a recording
 ///     certificate of a final bar
@@ -23,6 +25,9 @@
 /// Every number takes the bytes it needs; a bar of one trade is about 90 bytes. Its downside: no
 /// other tool can merge bars from the store; they read the columns beside it.
 namespace tapeline::engine {
+
+inline constexpr std::string_view kRowMagic = "TLB";
+inline constexpr uint8_t kRowVersion = 2;
 
 /// The bar as of now: of stocks, a day shows the regular session; all else every session. An open
 /// bar's certificate counts up to its newest record.

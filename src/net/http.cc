@@ -67,6 +67,28 @@ const std::string* find_header(const Headers& headers, std::string_view lower_ca
   return nullptr;
 }
 
+bool parse_target(std::string_view target, Request& request) {
+  const size_t mark = target.find('?');
+  const auto path = percent_decode(target.substr(0, mark), false);
+  if (!path || !path->starts_with('/')) return false;
+  request.path = *path;
+  if (mark == std::string_view::npos) return true;
+  std::string_view rest = target.substr(mark + 1);
+  while (!rest.empty()) {
+    const std::string_view pair = rest.substr(0, rest.find('&'));
+    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
+    if (pair.empty()) continue;
+    const size_t equals = pair.find('=');
+    const auto name = percent_decode(pair.substr(0, equals), true);
+    const auto value = equals == std::string_view::npos
+                           ? std::optional<std::string>("")
+                           : percent_decode(pair.substr(equals + 1), true);
+    if (!name || !value) return false;
+    request.query.emplace_back(*name, *value);
+  }
+  return true;
+}
+
 const std::string* Request::query_value(std::string_view name) const {
   for (const auto& [key, value] : query)
     if (key == name) return &value;

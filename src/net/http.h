@@ -35,6 +35,10 @@ struct Response {
 
 Response text_response(int status, std::string_view content_type, std::string body);
 
+/// Fills path and query from a request's target ("/api/v1/bars?symbol=AAPL"); false when it is
+/// none: no path from the root, or a percent sign without two hex digits.
+bool parse_target(std::string_view target, Request& request);
+
 /// Percent-encodes everything but unreserved characters (RFC 3986).
 std::string percent_encode(std::string_view text);
 /// Nothing when a '%' is not followed by two hexadecimal digits. `plus_is_space`: as in a query.

@@ -48,28 +48,6 @@ struct Shared {
   std::set<std::shared_ptr<BeastSession>> sessions;
 };
 
-bool parse_target(std::string_view target, Request& request) {
-  const size_t mark = target.find('?');
-  const auto path = percent_decode(target.substr(0, mark), false);
-  if (!path || !path->starts_with('/')) return false;
-  request.path = *path;
-  if (mark == std::string_view::npos) return true;
-  std::string_view rest = target.substr(mark + 1);
-  while (!rest.empty()) {
-    const std::string_view pair = rest.substr(0, rest.find('&'));
-    rest.remove_prefix(std::min(rest.size(), pair.size() + 1));
-    if (pair.empty()) continue;
-    const size_t equals = pair.find('=');
-    const auto name = percent_decode(pair.substr(0, equals), true);
-    const auto value = equals == std::string_view::npos
-                           ? std::optional<std::string>("")
-                           : percent_decode(pair.substr(equals + 1), true);
-    if (!name || !value) return false;
-    request.query.emplace_back(*name, *value);
-  }
-  return true;
-}
-
 /// The answer to a request that cannot be read, or 0 when there is nobody to answer.
 int status_of(error_code error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
