@@ -11,6 +11,8 @@ JOBS ?= $(shell nproc)
 ARGS ?=
 PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
+KILLS ?= 50
+SEED ?= 1
 
 # Runs a command and shows what it said only when it fails.
 quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
@@ -60,12 +62,22 @@ asan: ## Unit and black-box tests, without the large recordings, under AddressSa
 	@ninja -C build/asan -j $(JOBS)
 	@PYTEST_PATHS=tests/e2e PYTEST_ARGS="$(ASAN_LEAVES_OUT)" scripts/test asan
 
+# The other modules have no threads.
+TSAN_MODULES := base log net store ingest simulate serve app
+
 .PHONY: tsan
-tsan: ## Unit tests and those black-box tests where threads meet, under ThreadSanitizer
+tsan: ## Unit and black-box tests where threads meet, under ThreadSanitizer
 	@scripts/setup test
 	@$(MAKE) build/tsan/build.ninja
-	@ninja -C build/tsan -j $(JOBS)
-	@PYTEST_PATHS='tests/e2e/test_live.py tests/e2e/test_api.py tests/e2e/test_run.py tests/e2e/test_hand.py' scripts/test tsan
+	@ninja -C build/tsan -j $(JOBS) tapeline $(TSAN_MODULES:%=tapeline_%_test)
+	@CTEST_ARGS="-R ^unit_($(shell tr ' ' '|' <<<'$(TSAN_MODULES)'))$$" PYTEST_PATHS='tests/e2e/test_live.py tests/e2e/test_api.py tests/e2e/test_run.py tests/e2e/test_hand.py' scripts/test tsan
+
+.PHONY: crash
+crash: ## Kill Tapeline KILLS (50) times with kill -9, at named points and at random, and look whether it kept its word
+	@scripts/setup test
+	@$(MAKE) build/dev/build.ninja
+	@ninja -C build/dev -j $(JOBS) tapeline
+	@TAPELINE_BIN=build/dev/tapeline scripts/python tests/crash/crash_loop.py --kills $(KILLS) --seed $(SEED)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) seconds, starting from its corpus

@@ -96,6 +96,10 @@ function(tapeline_module name)
     endif()
     target_compile_definitions(tapeline_${name}_test
                                PRIVATE TAPELINE_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    # Optimising what the sanitizers add takes most of such a build, and test code runs once.
+    if(TAPELINE_SANITIZE)
+      target_compile_options(tapeline_${name}_test PRIVATE -O0)
+    endif()
     add_test(NAME unit_${name} COMMAND tapeline_${name}_test --gtest_brief=1)
     set_tests_properties(
       unit_${name} PROPERTIES TIMEOUT ${TAPELINE_TEST_TIMEOUT_S} ENVIRONMENT

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/kill_point.h"
+
 namespace tapeline {
 namespace {
 
@@ -30,12 +32,17 @@ class PosixFile final : public File {
   PosixFile& operator=(const PosixFile&) = delete;
 
   Result<> append(std::span<const std::byte> bytes) override {
+    kill_point("file.half_written", [&] {
+      // What a kill in the middle of a write leaves, which the kernel does not let anyone time.
+      [[maybe_unused]] const ssize_t half = ::write(descriptor_, bytes.data(), bytes.size() / 2);
+    });
     while (!bytes.empty()) {
       const ssize_t written = ::write(descriptor_, bytes.data(), bytes.size());
       if (written < 0 && errno == EINTR) continue;
       if (written < 0) return system_error("write to", path_);
       bytes = bytes.subspan(static_cast<size_t>(written));
     }
+    kill_point("file.written");
     return {};
   }
 
@@ -60,12 +67,14 @@ class PosixFile final : public File {
 
   Result<> sync() override {
     if (::fdatasync(descriptor_) != 0) return system_error("sync", path_);
+    kill_point("file.synced");
     return {};
   }
 
   Result<> truncate(uint64_t size) override {
     if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
       return system_error("truncate", path_);
+    kill_point("file.truncated");
     return {};
   }
 
@@ -120,11 +129,13 @@ class PosixFileSystem final : public FileSystem {
 
   Result<> remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0) return system_error("remove", path);
+    kill_point("file.removed");
     return {};
   }
 
   Result<> rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return system_error("rename", from);
+    kill_point("file.renamed");
     return {};
   }
 
@@ -168,6 +179,7 @@ class PosixFileSystem final : public FileSystem {
   static Result<std::unique_ptr<File>> open(const std::string& path, int flags) {
     const int descriptor = ::open(path.c_str(), flags, 0644);
     if (descriptor < 0) return system_error("open", path);
+    if ((flags & O_CREAT) != 0) kill_point("file.opened");
     return std::unique_ptr<File>(std::make_unique<PosixFile>(descriptor, path));
   }
 };

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/kill_point.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/database.h"
 #include "store/embedded/schema.h"
@@ -66,10 +67,14 @@ class EmbeddedWriter final : public Writer {
     auto transaction = Transaction::begin(*database_, Transaction::Kind::write);
     if (!transaction) return transaction.error();
     TAPELINE_TRY(write_bars(commit.bars));
+    kill_point("store.bars_written");
     for (const model::Gap& gap : commit.gaps) TAPELINE_TRY(write_gap(gap));
     for (const SymbolRow& row : commit.symbols) TAPELINE_TRY(write_symbol(row));
     if (commit.checkpoint) TAPELINE_TRY(write_checkpoint(*commit.checkpoint));
-    return transaction.value().commit();
+    kill_point("store.before_commit");
+    TAPELINE_TRY(transaction.value().commit());
+    kill_point("store.committed");
+    return {};
   }
 
  private:
