@@ -1,5 +1,6 @@
 #include "serve/access.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -51,7 +52,11 @@ bool starts_with_word(std::string_view text, std::string_view lower_word) {
 }  // namespace
 
 bool is_loopback(std::string_view address) {
-  return address == "localhost" || address == "::1" || address.substr(0, 4) == "127.";
+  if (address == "localhost" || address == "::1") return true;
+  // All of 127.0.0.0/8 and nothing that merely begins so: "127.evil.example" is a name of others.
+  in_addr parsed{};
+  if (inet_pton(AF_INET, std::string(address).c_str(), &parsed) != 1) return false;
+  return (ntohl(parsed.s_addr) >> 24) == 127;
 }
 
 Result<> check_access(const Options& options) {

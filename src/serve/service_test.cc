@@ -402,8 +402,11 @@ TEST_F(ApiTest, DescriptionAndRoutesAreTheSame) {
 
 TEST_F(ApiTest, PagesOfOtherSitesAreRefused) {
   net::Request rebound = request("GET", "/api/v1/status");
-  rebound.headers = {{"host", "evil.example:8080"}};
-  EXPECT_EQ(ask(rebound).status, 421);
+  for (const char* host :
+       {"evil.example:8080", "127.evil.example", "127.0.0.1.evil.example:8080"}) {
+    rebound.headers = {{"host", host}};
+    EXPECT_EQ(ask(rebound).status, 421) << host;
+  }
   rebound.headers.clear();
   EXPECT_EQ(ask(rebound).status, 421);
   for (const char* host : {"localhost", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST:1"}) {
