@@ -263,6 +263,7 @@ void FeedClient::open_epoch(const net::Headers& handshake) {
   const int64_t next = callbacks_.next_epoch();
   CHECK(next > epoch_, "epoch {} after {}", next, epoch_);
   epoch_ = next;
+  epoch_opened_at_ = loop_.clock().wall();
   stage_.open_epoch({.source = source_, .epoch = epoch_, .clock = clock_, .resume_after = 0});
   // By a feed's own clock the gap ends with the first trade.
   if (clock_ == SourceClock::wall) {
@@ -395,7 +396,7 @@ void FeedClient::end_connection(const End& end) {
 }
 
 /// A gap begins at the last message less the latency bound, so that prints under way when the line
-/// fell are inside it.
+/// fell are inside it. A connection that never brought one is a gap from its beginning.
 void FeedClient::begin_gap(GapCause cause) {
   if (clock_ == SourceClock::feed) {
     if (const auto newest = stage_.newest_event())
@@ -403,7 +404,8 @@ void FeedClient::begin_gap(GapCause cause) {
     return;
   }
   const WallTime now = loop_.clock().wall();
-  open_gap_ = OpenGap{std::min(stage_.last_arrival().value_or(now), now) - latency_bound_, cause};
+  const WallTime last = stage_.last_arrival().value_or(epoch_opened_at_);
+  open_gap_ = OpenGap{std::min(last, now) - latency_bound_, cause};
   settle_gap_so_far();
 }
 

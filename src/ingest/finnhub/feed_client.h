@@ -197,6 +197,7 @@ class FeedClient {
   int64_t epoch_ = 0;
   int64_t connects_ = 0;
   uint64_t ticks_ = 0;
+  WallTime epoch_opened_at_;
   std::optional<WallTime> connected_at_;
   std::optional<WallTime> last_frame_;
   std::optional<WallTime> next_attempt_;

@@ -292,6 +292,15 @@ TEST_F(FeedClientTest, TheWatchdogGivesUpASilentConnection) {
   EXPECT_THAT(new_records(), Contains("gap 58.1..211 frozen"));
 }
 
+TEST_F(FeedClientTest, AConnectionThatNeverBringsAnythingIsAGapFromItsBeginning) {
+  start();
+  loop_.advance(seconds(10));
+  open();
+  (void)new_records();
+  loop_.advance(seconds(151));
+  EXPECT_THAT(new_records(), Contains("gap 8..160 frozen"));
+}
+
 TEST_F(FeedClientTest, ALongSleepIsOneTickAGapAndANewConnection) {
   start_live();
   loop_.advance(milliseconds(900));
