@@ -67,6 +67,9 @@ class SteppedEmbeddedLog final : public GroupCommit {
       : GroupCommit(setup, std::move(loaded), [&clock = setup.clock] { return clock.boot(); }) {}
   ~SteppedEmbeddedLog() override { (void)close(); }
 
+  /// Once, after `start`: without it there is nothing to end.
+  void begin_steps() { ended_ = false; }
+
   Result<> close() override {
     begin_close();
     while (!ended_) ended_ = !step();
@@ -94,7 +97,7 @@ class SteppedEmbeddedLog final : public GroupCommit {
   }
   void settled() override {}
 
-  bool ended_ = false;
+  bool ended_ = true;
 };
 
 class EmbeddedSource final : public Source {
@@ -147,6 +150,7 @@ Result<SteppedLog> open_stepped_log(const EmbeddedSetup& setup) {
   auto opened = open_log<embedded::SteppedEmbeddedLog>(setup);
   if (!opened) return opened.error();
   auto* const log = opened.value().get();
+  log->begin_steps();
   return SteppedLog{std::move(opened).value(), [log] { return log->due(); },
                     [log] { log->take_step(); }};
 }

@@ -271,6 +271,24 @@ TEST_F(EmbeddedLogTest, CloseMakesTheRestDurable) {
   expect_whole(*log_, 100);
 }
 
+TEST_F(EmbeddedLogTest, AStartSyncsWhatAKilledProcessWrote) {
+  options_.durability = "os";
+  open();
+  append(10);
+  files_.cut_power();  // Of the process: what it wrote stays with the system.
+  log_.reset();
+  files_.restart_process();
+  options_.durability = "fsync";
+  open();
+  expect_whole(*log_, 10);
+  files_.cut_power();
+  log_.reset();
+  Random random(5);
+  files_.restart(random);
+  open();
+  expect_whole(*log_, 10);
+}
+
 TEST_F(EmbeddedLogTest, CloseSaysWhenTheLastSyncFails) {
   options_.durability = "os";
   open();

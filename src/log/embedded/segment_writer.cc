@@ -48,10 +48,9 @@ Result<> SegmentWriter::resume(const std::string& path, const Header& header, ui
   if (!file) return file.error();
   auto size = file.value()->size();
   if (!size) return size.error();
-  if (size.value() > bytes) {
-    TAPELINE_TRY(file.value()->truncate(bytes));
-    if (durable_) TAPELINE_TRY(file.value()->sync());
-  }
+  if (size.value() > bytes) TAPELINE_TRY(file.value()->truncate(bytes));
+  // A killed process may have written and not synced; from here on it counts as durable.
+  if (durable_) TAPELINE_TRY(file.value()->sync());
   file_ = std::move(file.value());
   path_ = path;
   header_ = header;

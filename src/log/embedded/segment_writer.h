@@ -28,8 +28,8 @@ class SegmentWriter {
   /// The one before stays the active one if this fails.
   Result<> start(Position first);
 
-  /// Goes on behind byte `bytes` of an existing segment and cuts what follows there. Its index
-  /// file is removed: the caller makes it anew.
+  /// Goes on behind byte `bytes` of an existing segment and cuts what follows there; the rest is on
+  /// the device when this returns. Its index file is removed: the caller makes it anew.
   Result<> resume(const std::string& path, const Header& header, uint64_t bytes);
 
   /// Writes one block in one piece.
