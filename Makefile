@@ -13,6 +13,9 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
 SEED ?= 1
+SEEDS ?= 10000
+FROM ?= 1
+SECONDS_MAX ?= 600
 
 # Runs a command and shows what it said only when it fails.
 quietly = out=$$($(1) 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
@@ -85,6 +88,13 @@ fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) seconds, starting from its 
 	@$(MAKE) build/fuzz/build.ninja
 	@ninja -C build/fuzz -j $(JOBS) fuzzers
 	@scripts/fuzz $(FUZZ_SECONDS)
+
+.PHONY: simulation
+simulation: ## Run the whole pipeline in a simulated world over SEEDS (10000) seeds from FROM (1), for at most SECONDS_MAX (600) seconds
+	@scripts/setup test
+	@$(MAKE) build/dev/build.ninja
+	@ninja -C build/dev -j $(JOBS) tapeline_simulation
+	@scripts/simulation $(SEEDS) $(FROM) $(SECONDS_MAX)
 
 .PHONY: bench
 bench: ## Build the benchmarks in build/bench and run them

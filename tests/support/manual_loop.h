@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -63,6 +64,12 @@ class ManualLoop : public net::Loop {
   void freeze(std::chrono::microseconds by) {
     clock_.advance(by);
     run_ready();
+  }
+
+  /// When the next timer is due; nothing without one.
+  std::optional<BootTime> next_due() const {
+    if (timers_.empty()) return std::nullopt;
+    return timers_.begin()->first.first;
   }
 
   size_t timers() const { return timers_.size(); }

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tapeline::simulation {
+
+/// What goes wrong. Each seed draws some of them.
+enum class Fault {
+  delay,
+  cut,
+  half_open,
+  reorder,
+  duplicate,
+  garbage,
+  short_write,
+  torn_tail,
+  lost_unsynced,
+  disk_full,
+  bit_flip,
+  slow_sync,
+  failed_sync,
+  freeze,
+  killed,
+  power_cut,
+};
+inline constexpr size_t kFaults = 16;
+std::string_view to_string(Fault fault);
+
+/// How a run went.
+struct Report {
+  uint64_t seed = 0;
+  std::array<int64_t, kFaults> fired{};  ///< By Fault.
+  int64_t trades = 0;                    ///< In the log.
+  int64_t offered = 0;                   ///< By the feed.
+  int64_t bars = 0;                      ///< In the store.
+  int64_t starts = 0;
+  uint64_t digest = 0;                  ///< Of log and bars: equal for equal seeds.
+  std::vector<std::string> violations;  ///< Of the laws, each with the numbers that show it.
+
+  int64_t kinds() const;
+};
+
+/// Lets one seed's world run to its end and looks at the laws.
+Report simulate(uint64_t seed);
+
+}  // namespace tapeline::simulation
