@@ -16,6 +16,14 @@ void checkpoint_dropped(std::string_view why) {
   diag::warning("checkpoint_dropped", "{}; bars are rebuilt from the log", why);
 }
 
+void recompute_finished(uint64_t bars) {
+  diag::info("recompute_finished", "an interrupted recompute is finished: {} bars changed", bars);
+}
+
+void recompute_failed(std::string_view why) {
+  diag::error("recompute_failed", "an interrupted recompute cannot be finished: {}", why);
+}
+
 void log_unreadable(std::string_view why) {
   diag::error("log_unreadable", "{}", why);
 }

@@ -10,6 +10,9 @@ void started(std::string_view feed, std::string_view data_dir);
 void stopped(double seconds);
 /// The checkpoint is of another version or damaged; everything is rebuilt from the log.
 void checkpoint_dropped(std::string_view why);
+/// A recompute that was interrupted is done; so many bars changed.
+void recompute_finished(uint64_t bars);
+void recompute_failed(std::string_view why);
 void log_unreadable(std::string_view why);
 void store_unreadable(std::string_view why);
 void commit_failed(std::string_view why);

@@ -320,6 +320,25 @@ int main(int argc, char** argv) {
                        [&](Config& config) { return explain_bar(config, explain_arguments); });
   });
 
+  RecomputeArguments recompute_arguments;
+  auto* recompute_command = app.add_subcommand(
+      "recompute", "Make bars anew from the log of a closed directory; says what changed");
+  common.add_to(*recompute_command);
+  recompute_command
+      ->add_option("--from", recompute_arguments.from,
+                   "Bars that begin at or after this time (RFC 3339, or ms since 1970)")
+      ->required();
+  recompute_command->add_option("--to", recompute_arguments.to, "Bars that begin before this time")
+      ->required();
+  recompute_command->add_option("--symbol", recompute_arguments.symbol, "Of this symbol only");
+  recompute_command->add_flag("--dry-run", recompute_arguments.dry_run,
+                              "Only say what would change");
+  recompute_command->add_flag("--json", recompute_arguments.json, "Print one JSON object a line");
+  recompute_command->callback([&] {
+    code = with_config(common, {},
+                       [&](Config& config) { return recompute_bars(config, recompute_arguments); });
+  });
+
   auto* check_command = app.add_subcommand(
       "check", "Try settings, credentials, connections and disk; say what to do");
   common.add_to(*check_command);

@@ -1,6 +1,7 @@
 #include "app/pipeline_core.h"
 
 #include "app/events.h"
+#include "app/log_scan.h"
 #include "codec/entry.h"
 
 namespace tapeline::app {
@@ -10,17 +11,6 @@ namespace {
 constexpr std::chrono::milliseconds kSnapshotEvery{5'000};
 /// While nothing but ticks comes, a checkpoint this often is enough.
 constexpr int64_t kQuietCommitFactor = 10;
-
-Result<bool> holds_bars(store::Reader& reader) {
-  store::BarQuery any;
-  any.limit = 1;
-  bool found = false;
-  TAPELINE_TRY(reader.bars(any, [&](const model::Bar&) {
-    found = true;
-    return false;
-  }));
-  return found;
-}
 
 }  // namespace
 
@@ -72,7 +62,7 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
 
   auto checkpoint = store_reader_->checkpoint();
   if (!checkpoint) return checkpoint.error();
-  auto filled = holds_bars(*store_reader_);
+  auto filled = store::holds_bars(*store_reader_);
   if (!filled) return filled.error();
   Position from;
   if (checkpoint.value()) {
@@ -95,6 +85,12 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
     auto snapshot = restore_snapshot(engine_options);
     if (!snapshot) return snapshot.error();
     from = snapshot.value();
+  }
+  if (from == Position() && log_.end() > log_.begin()) {
+    // Bars that were filled in later are built at once.
+    const auto scan = scan_log(log_, from);
+    if (!scan) return scan.error();
+    engine_->serve_also(scan.value().recomputed);
   }
   // What retention removed behind an old snapshot is in the bars already.
   auto reader = log_.read(std::max(from, log_.begin()));

@@ -124,6 +124,13 @@ Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, cons
   return view;
 }
 
+Result<Tape> open_existing_tape(const Config& config, FileSystem& files, const Clock& clock,
+                                metrics::Registry& metrics) {
+  auto seen = look_at_directory(config, files);
+  if (!seen) return seen.error();
+  return open_tape(config, seen.value()->feed(), files, clock, metrics);
+}
+
 Result<ClosedStore> open_closed_store(const Config& config, FileSystem& files, const Clock& clock) {
   ClosedStore closed;
   auto seen = look_at_directory(config, files);
@@ -138,6 +145,39 @@ Result<ClosedStore> open_closed_store(const Config& config, FileSystem& files, c
   if (!store) return store.error();
   closed.store = std::move(store).value();
   return closed;
+}
+
+Result<> begin_generation(Tape& tape, const Config& config, FileSystem& files, const Clock& clock,
+                          metrics::Registry& metrics) {
+  const uint64_t generation = tape.log->end().generation() + 1;
+  if (generation > Position::kGenerationMax)
+    return make_error(ErrorCode::full,
+                      "log: generation {} is the last one; export what is there and begin a new "
+                      "data directory",
+                      Position::kGenerationMax);
+  TAPELINE_TRY(tape.log->close());
+  log::EmbeddedSetup setup = entry_setup(config, *tape.directory, files, clock, metrics);
+  setup.generation = generation;
+  auto log = log::open_embedded_log(setup);
+  if (!log) return log.error();
+  tape.log = std::move(log).value();
+  return {};
+}
+
+Result<std::unique_ptr<store::Store>> open_scratch_store(const Config& config,
+                                                         const store::DataDirectory& directory,
+                                                         FileSystem& files, const Clock& clock) {
+  TAPELINE_TRY(remove_scratch_store(directory, files));
+  return store::open_embedded_store(directory.scratch_file(), directory.feed(), clock,
+                                    config.store);
+}
+
+Result<> remove_scratch_store(const store::DataDirectory& directory, FileSystem& files) {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::string path = directory.scratch_file() + suffix;
+    if (files.exists(path)) TAPELINE_TRY(files.remove(path));
+  }
+  return {};
 }
 
 }  // namespace tapeline::app

@@ -42,6 +42,10 @@ struct TapeView {
 Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, const Clock& clock,
                                    metrics::Registry& metrics);
 
+/// As open_tape, of a directory that is there; the feed is the directory's.
+Result<Tape> open_existing_tape(const Config& config, FileSystem& files, const Clock& clock,
+                                metrics::Registry& metrics);
+
 /// The store of a data directory that no process has open, with its lock held.
 struct ClosedStore {
   std::unique_ptr<store::DataDirectory> directory;
@@ -51,5 +55,15 @@ struct ClosedStore {
 /// Makes nothing: `not_found` when there is no such directory, `unavailable` while another process
 /// has it open. The feed is that of the directory.
 Result<ClosedStore> open_closed_store(const Config& config, FileSystem& files, const Clock& clock);
+
+/// From now on the tape's log is of the next generation: a segment of it is begun.
+Result<> begin_generation(Tape& tape, const Config& config, FileSystem& files, const Clock& clock,
+                          metrics::Registry& metrics);
+
+/// An empty store beside the tape's own, for what is computed on the way.
+Result<std::unique_ptr<store::Store>> open_scratch_store(const Config& config,
+                                                         const store::DataDirectory& directory,
+                                                         FileSystem& files, const Clock& clock);
+Result<> remove_scratch_store(const store::DataDirectory& directory, FileSystem& files);
 
 }  // namespace tapeline::app

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "app/events.h"
+#include "app/recompute.h"
 
 namespace tapeline::app {
 
@@ -13,6 +14,18 @@ Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::
   auto tape = open_tape(config, feed, files, clock, metrics);
   if (!tape) return tape.error();
   std::unique_ptr<Session> session(new Session(std::move(tape).value()));
+  auto unfinished = unfinished_recomputes(session->tape_);
+  if (!unfinished) return unfinished.error();
+  if (!unfinished.value().empty()) {
+    const auto done = recompute(session->tape_, config, files, clock, metrics,
+                                std::move(unfinished).value(), RecomputeMode::repair);
+    // What cannot be made anew any more must not keep new trades out.
+    if (!done && done.error().code() != ErrorCode::not_found &&
+        done.error().code() != ErrorCode::corrupt && done.error().code() != ErrorCode::invalid)
+      return done.error();
+    done ? events::recompute_finished(done.value().changes.size())
+         : events::recompute_failed(done.error().message());
+  }
   auto pipeline = Pipeline::start(config.pipeline, config.engine, clock, *session->tape_.log,
                                   *session->tape_.store, metrics, std::move(publish));
   if (!pipeline) return pipeline.error();

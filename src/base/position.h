@@ -9,7 +9,7 @@ namespace tapeline {
 
 /// The place of a record in a log (of one partition): generation in 15 bits above the record's
 /// ordinal in 48 bits, so that positions compare as numbers and stay positive in 64 bits. A
-/// generation is raised when the log is begun anew. "Nothing yet" is position zero; the first
+/// generation is raised when bars are made anew. "Nothing yet" is position zero; the first
 /// record of a log has ordinal 1.
 class Position {
  public:

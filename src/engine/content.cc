@@ -1,6 +1,7 @@
 #include "engine/content.h"
 
 #include <charconv>
+#include <chrono>
 #include <utility>
 
 #include "base/check.h"
@@ -40,6 +41,16 @@ bool read_rules(std::string_view text, Rules& out) {
   if (!rules) return false;
   out = std::move(rules).value();
   return true;
+}
+
+constexpr std::string_view kFillPrefix = "intervals=";
+
+int64_t to_ms(model::IngestTime time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+model::IngestTime from_ms(int64_t ms) {
+  return model::IngestTime(std::chrono::milliseconds(ms));
 }
 
 }  // namespace
@@ -88,6 +99,41 @@ std::vector<std::string> ContentSettings::texts() const {
   out.reserve(texts_.size());
   for (const auto& [key, value] : texts_) out.push_back(key + "=" + value);
   return out;
+}
+
+std::optional<IntervalSet> parse_intervals(std::string_view text) {
+  IntervalSet set;
+  if (!read_intervals(text, set)) return std::nullopt;
+  return set;
+}
+
+std::string intervals_text(const IntervalSet& set) {
+  std::string out;
+  for (size_t i = 0; i < kIntervalsMax; ++i) {
+    if (!set[i]) continue;
+    if (!out.empty()) out += ',';
+    out += model::to_text(model::known_intervals()[i]);
+  }
+  return out;
+}
+
+std::optional<Fill> fill_of(const model::Control& control) {
+  if (!control.from || !control.to || !control.detail.starts_with(kFillPrefix)) return std::nullopt;
+  const auto intervals =
+      parse_intervals(std::string_view(control.detail).substr(kFillPrefix.size()));
+  if (!intervals) return std::nullopt;
+  return Fill{control.symbol, *intervals, to_ms(*control.from), to_ms(*control.to)};
+}
+
+model::Control to_control(const Fill& fill, model::IngestTime now) {
+  model::Control control;
+  control.kind = model::ControlKind::recomputed;
+  control.ingest_time = now;
+  control.symbol = fill.symbol;
+  control.from = from_ms(fill.from_ms);
+  control.to = from_ms(fill.to_ms);
+  control.detail = std::string(kFillPrefix) + intervals_text(fill.intervals);
+  return control;
 }
 
 int64_t interval_ms(IntervalIndex index) {

@@ -4,12 +4,14 @@
 #include <bitset>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "model/bar.h"
 #include "model/conditions.h"
+#include "model/control.h"
 #include "model/session.h"
 
 /// The settings that change what comes out. They are records in the log; the engine takes them
@@ -73,6 +75,21 @@ class ContentSettings {
   model::SessionRules sessions_;
   model::ConditionTable conditions_;
 };
+
+/// Nothing when one of the names, joined with commas, is unknown or there is none.
+std::optional<IntervalSet> parse_intervals(std::string_view text);
+std::string intervals_text(const IntervalSet& set);
+
+/// Windows that bars exist of, though their interval was not configured when their trades came.
+struct Fill {
+  std::optional<std::string> symbol;  ///< Nothing: every symbol.
+  IntervalSet intervals;
+  int64_t from_ms = 0;  ///< Of starts, [from, to).
+  int64_t to_ms = 0;
+};
+/// What a record of kind `recomputed` says; nothing when it lacks something.
+std::optional<Fill> fill_of(const model::Control& control);
+model::Control to_control(const Fill& fill, model::IngestTime now);
 
 int64_t interval_ms(IntervalIndex index);
 /// kIntervalsMax when it is none of the known ones.

@@ -42,6 +42,10 @@ Result<> Controls::apply(const model::Control& control) {
     setting(control);
     return {};
   }
+  if (control.kind == ControlKind::recomputed) {
+    recomputed(control);
+    return {};
+  }
   const SourceId id = state_.sources.intern(control.source);
   Source& source = state_.sources[id];
   if (fenced(control, source)) {
@@ -69,6 +73,7 @@ Result<> Controls::apply(const model::Control& control) {
     case ControlKind::recording_ended:
       end_recording(id);
       break;
+    case ControlKind::recomputed:
     case ControlKind::setting:
     case ControlKind::clock_stepped:
     case ControlKind::retention_cut:
@@ -194,6 +199,13 @@ void Controls::setting(const model::Control& control) {
   if (of_sessions) {
     for (Symbol& symbol : state_.symbols) symbol.calendar.forget();
   }
+}
+
+void Controls::recomputed(const model::Control& control) {
+  ++state_.counters.controls;
+  const auto fill = fill_of(control);
+  if (!fill) return refuse(control, "it has no range, or its detail is not intervals=...");
+  windows_.serve_also(*fill);
 }
 
 void Controls::end_recording(SourceId source_id) {

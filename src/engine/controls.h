@@ -26,6 +26,7 @@ class Controls {
   void change_subscription(const model::Control& control, SourceId source);
   void tick(const model::Control& control, SourceId source);
   Result<> gap(const model::Control& control, SourceId source);
+  void recomputed(const model::Control& control);
   void setting(const model::Control& control);
   void end_recording(SourceId source);
 

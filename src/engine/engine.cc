@@ -57,6 +57,7 @@ class Engine::Impl {
   void committed(Position through);
   Changes take_changes();
   std::string snapshot_record();
+  void serve_also(const std::vector<Fill>& fills);
   std::vector<SourceState> sources() const;
 
   State& state() { return core_->state; }
@@ -92,7 +93,9 @@ Result<> Engine::Impl::apply(const log::Batch& batch) {
   State& state = core_->state;
   if (batch.count == 0 || batch.last() <= state.applied) return {};
   const Position expected = state.applied.plus(1);
-  if (options_.events != nullptr && state.applied != Position{} && batch.first > expected) {
+  // Ordinals go on when a generation begins.
+  if (options_.events != nullptr && state.applied != Position{} &&
+      batch.first.ordinal() > expected.ordinal()) {
     options_.events->records_missing(expected, batch.first);
   }
   codec::EntryReader reader(*batch.bytes);
@@ -234,6 +237,11 @@ Changes Engine::Impl::take_changes() {
   return changes;
 }
 
+void Engine::Impl::serve_also(const std::vector<Fill>& fills) {
+  for (const Fill& fill : fills) core_->windows.serve_also(fill);
+  state().fills.insert(state().fills.end(), fills.begin(), fills.end());
+}
+
 std::string Engine::Impl::snapshot_record() {
   core_->windows.flush_all();
   const std::string bytes = encode_state(state(), Form::snapshot);
@@ -265,6 +273,17 @@ Result<> Engine::restore(const store::Checkpoint& checkpoint) {
 }
 Result<> Engine::apply(const log::Batch& batch) {
   return impl_->apply(batch);
+}
+void Engine::serve_also(const std::vector<Fill>& fills) {
+  impl_->serve_also(fills);
+}
+std::optional<model::EventTime> Engine::greatest_event_time(const std::string& symbol) const {
+  int64_t greatest_ms = kNoTime;
+  for (const Symbol& one : impl_->state().symbols) {
+    if (symbol.empty() || one.name == symbol) greatest_ms = std::max(greatest_ms, one.greatest_ms);
+  }
+  if (greatest_ms == kNoTime) return std::nullopt;
+  return model::EventTime(std::chrono::milliseconds(greatest_ms));
 }
 Position Engine::position() const {
   return impl_->state().applied;

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/content.h"
 #include "engine/counters.h"
 #include "engine/options.h"
 #include "log/log.h"
@@ -44,6 +46,14 @@ class Engine {
   /// is an error: the same batch may then be applied again. Bytes that are no entries of ours are
   /// counted, and with them the rest of their batch, which cannot be found any more.
   Result<> apply(const log::Batch& batch);
+
+  /// Windows that are to be filled from the records to come, whatever the log's settings said then:
+  /// what its `recomputed` records say, which stand behind them. To be called before these records.
+  void serve_also(const std::vector<Fill>& fills);
+
+  /// The greatest event time of any record (of the symbol, if not empty), also of those before the
+  /// state that was restored; nothing when there is none.
+  std::optional<model::EventTime> greatest_event_time(const std::string& symbol) const;
 
   /// The last applied position.
   Position position() const;

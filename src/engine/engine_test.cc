@@ -72,6 +72,10 @@ class FlakyReader final : public store::Reader {
     TAPELINE_TRY(reach());
     return real_.bars(query, each);
   }
+  Result<> keys(const store::BarQuery& query,
+                const std::function<void(const model::BarKey&)>& each) override {
+    return real_.keys(query, each);
+  }
   Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
                                        model::IngestTime to, size_t limit) override {
     return real_.gaps(symbol, from, to, limit);

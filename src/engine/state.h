@@ -28,7 +28,8 @@ struct State {
 
   std::vector<SymbolId> changed_symbols;  ///< With a row that the store may not have yet.
   std::vector<model::Gap> changed_gaps;
-  bool reporting = false;  ///< Changed bars are collected for take_changes.
+  std::vector<Fill> fills;  ///< Given before the records; for symbols that are still to come.
+  bool reporting = false;   ///< Changed bars are collected for take_changes.
   Counters counters;
 };
 

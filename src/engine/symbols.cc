@@ -16,6 +16,24 @@ bool SymbolInterval::serves(int64_t start_ms) const {
   });
 }
 
+void SymbolInterval::serve_also(Served range) {
+  const auto meets = [](const Served& a, const Served& b) {
+    return a.from_ms <= b.to_ms && b.from_ms <= a.to_ms;
+  };
+  auto into = std::find_if(served.rbegin(), served.rend(),
+                           [&](const Served& other) { return meets(other, range); });
+  if (into == served.rend()) {
+    const auto at = std::find_if(served.begin(), served.end(), [&](const Served& other) {
+      return other.from_ms > range.from_ms;
+    });
+    served.insert(at, range);
+  } else {
+    into->from_ms = std::min(into->from_ms, range.from_ms);
+    into->to_ms = std::max(into->to_ms, range.to_ms);
+  }
+  if (served.size() > kServedMax) served.erase(served.begin());
+}
+
 Symbol::Symbol(SymbolId id_, std::string_view name_, const model::SessionRules& sessions)
     : id(id_), name(name_), calendar(model::venue_class(name_), sessions) {}
 

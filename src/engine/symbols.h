@@ -49,6 +49,8 @@ struct SymbolInterval {
 
   static constexpr size_t kServedMax = 16;
   bool serves(int64_t start_ms) const;
+  /// Adds older windows; the newest range stays the last one.
+  void serve_also(Served range);
 };
 
 struct Symbol {

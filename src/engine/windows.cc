@@ -65,6 +65,7 @@ Symbol& Windows::symbol(std::string_view name, model::IngestTime seen) {
   for (size_t i = 0; i < kIntervalsMax; ++i) {
     if (state_.content.intervals()[i]) symbol.intervals[i].served = {Served{}};
   }
+  for (const Fill& fill : state_.fills) serve_also(symbol, fill);
   symbol.row.symbol = symbol.name;
   symbol.row.venue_class = model::to_string(symbol.calendar.venue());
   symbol.row.state = "seen";
@@ -430,6 +431,20 @@ void Windows::change_intervals(const IntervalSet& before) {
   }
   state_.ever |= after;
   measure_delta();
+}
+
+void Windows::serve_also(const Fill& fill) {
+  flush_all();
+  for (Symbol& symbol : state_.symbols) serve_also(symbol, fill);
+  state_.ever |= fill.intervals;
+  measure_delta();
+}
+
+void Windows::serve_also(Symbol& symbol, const Fill& fill) {
+  if (fill.symbol && *fill.symbol != symbol.name) return;
+  for (size_t i = 0; i < kIntervalsMax; ++i) {
+    if (fill.intervals[i]) symbol.intervals[i].serve_also({fill.from_ms, fill.to_ms - 1});
+  }
 }
 
 void Windows::measure_delta() {

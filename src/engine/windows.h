@@ -50,6 +50,9 @@ class Windows {
   /// removed one keeps the windows that were begun.
   void change_intervals(const IntervalSet& before);
 
+  /// From now on records go into these windows too.
+  void serve_also(const Fill& fill);
+
   /// Takes up a row of the store, or of a snapshot; it is not in memory.
   Result<Bar*> take_up(Symbol& symbol, const store::BarRow& row);
   /// The bar, from memory or the store; nullptr when it does not exist.
@@ -61,6 +64,7 @@ class Windows {
   void measure_delta();
 
  private:
+  static void serve_also(Symbol& symbol, const Fill& fill);
   void advance(Symbol& symbol, int64_t event_ms);
   Result<> open_delta(Symbol& symbol, model::EventTime time, model::Session session);
   Bar& make(Symbol& symbol, IntervalIndex interval, model::Window window);

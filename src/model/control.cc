@@ -6,9 +6,10 @@ namespace tapeline::model {
 
 namespace {
 
-constexpr Names<11> kKinds = {
-    "epoch_opened", "epoch_closed", "subscribed",      "unsubscribed",  "refused",       "tick",
-    "gap",          "setting",      "recording_ended", "clock_stepped", "retention_cut",
+constexpr Names<12> kKinds = {
+    "epoch_opened",    "epoch_closed",  "subscribed",    "unsubscribed",
+    "refused",         "tick",          "gap",           "setting",
+    "recording_ended", "clock_stepped", "retention_cut", "recomputed",
 };
 
 constexpr Names<8> kCauses = {

@@ -25,6 +25,9 @@ enum class ControlKind {
   recording_ended,  ///< The recording `source` is read to its end: its bars are final.
   clock_stepped,    ///< The wall clock was set: `from` before, `to` after.
   retention_cut,    ///< Records before `to` (ingest time) were removed from the log.
+  recomputed,  ///< Bars (of `symbol`, if given) whose windows begin in [from, to) of event time
+               ///< were made anew from the log up to here. `detail`: "intervals=1s,1m", those that
+               ///< have had every window of the range since.
 };
 
 std::string_view to_string(ControlKind kind);

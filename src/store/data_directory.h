@@ -18,6 +18,7 @@ namespace tapeline::store {
 ///   log/                 segments
 ///   dead_letters/        what was put aside
 ///   bars.sqlite          the store
+///   recompute.sqlite     only while bars are recomputed: what the log says of them
 class DataDirectory {
  public:
   static constexpr int64_t kFormatVersion = 1;
@@ -46,6 +47,7 @@ class DataDirectory {
   std::string log_folder() const { return path_ + "/log"; }
   std::string dead_letter_folder() const { return path_ + "/dead_letters"; }
   std::string store_file() const { return path_ + "/bars.sqlite"; }
+  std::string scratch_file() const { return path_ + "/recompute.sqlite"; }
 
  private:
   DataDirectory(std::string path, std::string feed, std::unique_ptr<FileLock> lock)

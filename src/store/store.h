@@ -43,6 +43,8 @@ struct Checkpoint {
 /// position (`through`, `SymbolRow::position`) and is ignored otherwise. A gap is known by its
 /// position: the same one again changes nothing. A checkpoint replaces one that is not further on.
 struct Commit {
+  /// Bars that the log does not have: taken out before `bars` are put in, whatever their `through`.
+  std::vector<model::BarKey> removed;
   std::vector<BarRow> bars;
   std::vector<model::Gap> gaps;
   std::vector<SymbolRow> symbols;
@@ -88,6 +90,11 @@ class Reader {
   virtual Result<> bars(const BarQuery& query,
                         const std::function<bool(const model::Bar&)>& each) = 0;
 
+  /// Keys of the bars that `bars` would give (limit and newest are not looked at), also of those
+  /// that cannot be read: `row` fails with `corrupt` for them.
+  virtual Result<> keys(const BarQuery& query,
+                        const std::function<void(const model::BarKey&)>& each) = 0;
+
   /// Those that overlap [from, to), by beginning, then position; `symbol` empty: all; limit 0: no
   /// limit. Gaps of a whole source are included for every symbol.
   virtual Result<std::vector<model::Gap>> gaps(const std::string& symbol, model::IngestTime from,
@@ -107,6 +114,9 @@ class Reader {
   virtual Result<std::vector<SymbolRow>> symbols() = 0;  ///< By symbol bytes.
   virtual Result<std::optional<Checkpoint>> checkpoint() = 0;
 };
+
+/// Whether there is any bar (of basis all).
+Result<bool> holds_bars(Reader& reader);
 
 /// Thread-safe.
 class Store {

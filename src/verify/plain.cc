@@ -281,6 +281,7 @@ void PlainBars::apply_control(const model::Control& control) {
         of.open.clear();
       }
       return;
+    case ControlKind::recomputed:
     case ControlKind::setting:
     case ControlKind::clock_stepped:
     case ControlKind::retention_cut:

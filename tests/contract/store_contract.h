@@ -332,6 +332,26 @@ TEST_P(StoreContract, TheCheckpointNeverGoesBack) {
   EXPECT_EQ(kept->state, std::string("\0five", 5));
 }
 
+TEST_P(StoreContract, RemovedBarsAreGoneAndMayComeAgain) {
+  const BarRow kept = sample_row("AAPL", kMinute, 0, 9);
+  const BarRow gone = sample_row("AAPL", kMinute, 60'000, 9);
+  const BarRow replaced = sample_row("MSFT", kMinute, 0, 9);
+  write({kept, gone, replaced});
+  BarRow older = replaced;
+  older.bar.through = Position(0, 1);
+  Commit commit;
+  commit.removed = {gone.bar.key, replaced.bar.key};
+  commit.bars = {older};
+  ASSERT_TRUE(writer_->write(commit).ok());
+  EXPECT_TRUE(row(kept));
+  EXPECT_FALSE(row(gone));
+  expect_equal(row(replaced).value(), older);
+  std::vector<std::string> symbols;
+  ASSERT_TRUE(
+      reader_->keys({}, [&](const model::BarKey& key) { symbols.push_back(key.symbol); }).ok());
+  EXPECT_EQ(symbols, (std::vector<std::string>{"AAPL", "MSFT"}));
+}
+
 TEST_P(StoreContract, ContentOutlivesTheStore) {
   if (!place_->durable()) GTEST_SKIP() << "this store keeps nothing beyond its life";
   const BarRow want = sample_row("AAPL", kMinute, 0, 9);

@@ -16,7 +16,7 @@ enum ExitCode : int {
   kUsage = 2,         ///< Wrong arguments or settings.
   kInterrupted = 3,   ///< Stopped by a signal before the work was done; what was done is kept.
   kDifferent = 4,     ///< verify: bars of the store are not what the log says.
-  kUnverifiable = 5,  ///< verify: no difference, but the log no longer tells of the whole range.
+  kUnverifiable = 5,  ///< The log no longer tells of the whole range.
 };
 
 struct RunArguments {
@@ -67,6 +67,15 @@ struct ExplainArguments {
   bool json = false;
 };
 int explain_bar(Config& config, const ExplainArguments& arguments);
+
+struct RecomputeArguments {
+  std::string from, to;  ///< RFC 3339 or milliseconds.
+  std::string symbol;    ///< Empty: all.
+  bool dry_run = false;
+  bool json = false;
+};
+/// Makes the bars of a range anew from the log of a closed directory and says what changed.
+int recompute_bars(Config& config, const RecomputeArguments& arguments);
 
 int check(Config& config);
 int print_config(const Config& config, bool effective);

@@ -23,8 +23,9 @@ struct EmbeddedSetup {
   std::string name;  ///< In diagnostics and metric labels: "entries", "dead_letters".
   RecordFormat format;
   Options options;
-  uint64_t generation = 0;  ///< A greater one than the folder's begins anew, behind it.
-  uint64_t seed = 0;        ///< Of the segments' markers.
+  /// A greater one than the folder's begins a segment in which ordinals go on.
+  uint64_t generation = 0;
+  uint64_t seed = 0;  ///< Of the segments' markers.
 };
 
 /// Opens for writing, with a thread of its own; cuts a torn tail. One process at a time: the caller

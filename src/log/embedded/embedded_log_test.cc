@@ -821,13 +821,12 @@ TEST_F(EmbeddedLogTest, AnotherSchemaBeginsANewSegment) {
   expect_whole(*log_, 6);
 }
 
-TEST_F(EmbeddedLogTest, AGreaterGenerationBeginsAnewBehindTheOldOne) {
+TEST_F(EmbeddedLogTest, AGreaterGenerationBeginsASegmentAndOrdinalsGoOn) {
   open();
   append(3);
   generation_ = 2;
   open();
-  EXPECT_EQ(log_->end(), Position(2, 1));
-  next_ = 1;
+  EXPECT_EQ(log_->end(), Position(2, 4));
   append(4);
   auto reader = log_->read({});
   Batch batch;
@@ -837,10 +836,12 @@ TEST_F(EmbeddedLogTest, AGreaterGenerationBeginsAnewBehindTheOldOne) {
     positions.push_back(batch.first);
   }
   EXPECT_EQ(positions[2], Position(0, 3));
-  EXPECT_EQ(positions[3], Position(2, 1));
+  EXPECT_EQ(positions[3], Position(2, 4));
   open();
-  EXPECT_EQ(log_->end(), Position(2, 5));
-  EXPECT_EQ(read(*log_, Position(2, 1)).texts.size(), 4U);
+  EXPECT_EQ(log_->end(), Position(2, 8));
+  EXPECT_EQ(read(*log_, Position(2, 4)).texts.size(), 4U);
+  // The place behind the old generation's last record leads on to the new one.
+  EXPECT_EQ(read(*log_, Position(0, 4)).texts.size(), 4U);
 }
 
 TEST_F(EmbeddedLogTest, FilesOfOthersInTheFolderAreLeftAlone) {

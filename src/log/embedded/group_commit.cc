@@ -46,7 +46,7 @@ Result<> GroupCommit::start(const Examined& last, uint64_t generation) {
       state.events.index_not_written(stored.error());
   }
   if (!usable) {
-    TAPELINE_TRY(begin_segment(newer ? Position(generation, 1) : state.end));
+    TAPELINE_TRY(begin_segment(newer ? Position(generation, state.end.ordinal()) : state.end));
     state.end = active().first;
   }
   next_ = synced_ = state.end;

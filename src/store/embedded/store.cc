@@ -66,6 +66,7 @@ class EmbeddedWriter final : public Writer {
   Result<> write(const Commit& commit) override {
     auto transaction = Transaction::begin(*database_, Transaction::Kind::write);
     if (!transaction) return transaction.error();
+    for (const model::BarKey& key : commit.removed) TAPELINE_TRY(remove_bar(key));
     TAPELINE_TRY(write_bars(commit.bars));
     kill_point("store.bars_written");
     for (const model::Gap& gap : commit.gaps) TAPELINE_TRY(write_gap(gap));
@@ -83,6 +84,8 @@ class EmbeddedWriter final : public Writer {
   Result<> prepare() {
     const std::pair<Statement*, std::string> statements[] = {
         {&bar_, bar_upsert()},
+        {&removal_,
+         "DELETE FROM bars WHERE symbol = ? AND interval_ms = ? AND basis = ? AND start_ms = ?"},
         {&gap_,
          "INSERT INTO gaps (position, source, symbol, from_us, to_us, cause) "
          "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO NOTHING"},
@@ -102,6 +105,14 @@ class EmbeddedWriter final : public Writer {
       *statement = std::move(prepared).value();
     }
     return {};
+  }
+
+  Result<> remove_bar(const model::BarKey& key) {
+    removal_.bind(1, std::string_view(key.symbol));
+    removal_.bind(2, key.interval.ms());
+    removal_.bind(3, model::to_string(key.basis));
+    removal_.bind(4, raw_ms(key.start));
+    return finish(removal_);
   }
 
   /// In the order of the key, so that neighbouring rows meet the same pages.
@@ -160,7 +171,7 @@ class EmbeddedWriter final : public Writer {
   }
 
   const std::unique_ptr<Database> database_;
-  Statement bar_, gap_, symbol_, checkpoint_;
+  Statement bar_, removal_, gap_, symbol_, checkpoint_;
   BarColumns columns_;
   std::vector<const BarRow*> order_;
 };
@@ -236,6 +247,22 @@ class EmbeddedReader final : public Reader {
     return {};
   }
 
+  Result<> keys(const BarQuery& query,
+                const std::function<void(const model::BarKey&)>& each) override {
+    keys_.bind(1, std::string_view(query.symbol));
+    keys_.bind(2, query.interval ? query.interval->ms() : int64_t{0});
+    keys_.bind(3, model::to_string(query.basis));
+    keys_.bind(4, raw_ms(query.from));
+    keys_.bind(5, raw_ms(query.to));
+    for (;;) {
+      auto more = keys_.step();
+      if (!more) return more.error();
+      if (!more.value()) return {};
+      each({std::string(keys_.text(0)), model::Interval(keys_.integer(1)),
+            EventTime(std::chrono::milliseconds(keys_.integer(2))), query.basis});
+    }
+  }
+
   Result<std::vector<model::Gap>> gaps(const std::string& symbol, IngestTime from, IngestTime to,
                                        size_t limit) override {
     return read_gaps(gaps_, symbol, from, to, limit);
@@ -289,6 +316,10 @@ class EmbeddedReader final : public Reader {
         {&row_, series + " AND start_ms = ?"},
         {&oldest_, series + " AND start_ms >= ? AND start_ms < ? ORDER BY start_ms LIMIT ?"},
         {&newest_, series + " AND start_ms >= ? AND start_ms < ? ORDER BY start_ms DESC LIMIT ?"},
+        {&keys_,
+         "SELECT symbol, interval_ms, start_ms FROM bars WHERE (?1 = '' OR symbol = ?1) AND "
+         "(?2 = 0 OR interval_ms = ?2) AND basis = ?3 AND start_ms >= ?4 AND start_ms < ?5 "
+         "ORDER BY symbol, interval_ms, start_ms"},
         {&next_symbol_, "SELECT min(symbol) FROM bars WHERE symbol > ?"},
         {&next_interval_, "SELECT min(interval_ms) FROM bars WHERE symbol = ? AND interval_ms > ?"},
         {&gaps_, gaps + "ORDER BY from_us, position LIMIT ?4"},
@@ -422,7 +453,7 @@ class EmbeddedReader final : public Reader {
   }
 
   const std::unique_ptr<Database> database_;
-  Statement row_, oldest_, newest_, next_symbol_, next_interval_;
+  Statement row_, oldest_, newest_, keys_, next_symbol_, next_interval_;
   Statement gaps_, newest_gaps_, symbols_, checkpoint_;
 };
 

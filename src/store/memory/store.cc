@@ -30,6 +30,7 @@ class MemoryWriter final : public Writer {
 
   Result<> write(const Commit& commit) override {
     std::lock_guard lock(content_->mutex);
+    for (const model::BarKey& key : commit.removed) content_->bars.erase(key_of(key));
     for (const BarRow& row : commit.bars) {
       const auto [at, fresh] = content_->bars.try_emplace(key_of(row.bar.key), row);
       if (!fresh && row.bar.through > at->second.bar.through) at->second = row;
@@ -67,6 +68,12 @@ class MemoryReader final : public Reader {
       if (row.bar.key.symbol == symbol && row.bar.key.start < to && row.bar.end > from)
         rows.push_back(row);
     return rows;
+  }
+
+  Result<> keys(const BarQuery& query,
+                const std::function<void(const model::BarKey&)>& each) override {
+    for (const model::Bar& bar : matching(query)) each(bar.key);
+    return {};
   }
 
   Result<> bars(const BarQuery& query,
