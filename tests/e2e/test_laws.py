@@ -11,6 +11,7 @@ import pytest
 import segments
 from fake_feed import FakeFeed
 from test_bad_frames import frame
+from websockets.sync.client import connect
 
 
 def now_ms():
@@ -62,6 +63,29 @@ def test_law_5_a_trade_of_last_week_revises_its_stored_bar(feed, live):
     )[0]
     assert (float(first["high"]), float(first["volume"])) == (190.5, 3)
     assert (float(revised["high"]), float(revised["volume"])) == (200, 8)
+
+
+def test_law_5_a_late_trade_is_counted_and_its_bar_pushed(feed, live):
+    hour_ago = now_ms() - 3_600_000
+    feed.send(frame(trade(t=hour_ago)))
+    feed.send(frame(trade()))
+    first = harness.wait_until(lambda: finished(live, "AAPL"), "a final bar", 30)[0]
+
+    def late():
+        return json.loads(live.get("/api/v1/status")[1])["counters"]["late"]
+
+    before = late()
+    with connect("ws" + live.address.removeprefix("http") + "/api/v1/stream") as stream:
+        stream.send(json.dumps({"op": "subscribe", "channel": "bars", "symbol": "AAPL", "interval": "1s"}))
+        while json.loads(stream.recv(timeout=30))["type"] != "snapshot":
+            pass
+        feed.send(frame(trade(t=hour_ago, p=200, v=5)))
+        revised = []
+        while not revised:
+            message = json.loads(stream.recv(timeout=30))
+            revised = [bar for bar in message.get("bars", []) if bar["start"] == first["start"]]
+    assert (revised[0]["high"], revised[0]["revision"], revised[0]["final"]) == ("200", first["revision"] + 1, True)
+    harness.wait_until(lambda: late() == before + 1, "the late trade in the status", 30)
 
 
 def test_law_5_what_is_put_aside_is_told_once_with_what_to_do(feed, live):
