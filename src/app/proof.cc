@@ -145,6 +145,38 @@ verify::Ports proof_ports(store::Reader& store, std::function<Result<log::Source
           .future_max = std::chrono::milliseconds(future_ms_max)};
 }
 
+Result<verify::Ports> LiveProofs::ports() {
+  if (!reader_) {
+    auto opened = store_.open_reader();
+    if (!opened) return opened.error();
+    reader_ = std::move(opened).value();
+  }
+  return proof_ports(
+      *reader_, [this]() -> Result<log::Source*> { return &log_; }, future_ms_max_);
+}
+
+Result<std::string> LiveProofs::verify(const Range& range) {
+  const auto with = ports();
+  if (!with) return with.error();
+  const verify::Question question{.symbol = range.symbol,
+                                  .interval = range.interval,
+                                  .from = range.from,
+                                  .to = range.to,
+                                  .differences_max = range.limit,
+                                  .limits = limits_};
+  const auto report = verify::verify(question, with.value());
+  if (!report) return report.error();
+  return to_json(report.value());
+}
+
+Result<std::string> LiveProofs::explain(const model::BarKey& key, size_t limit) {
+  const auto with = ports();
+  if (!with) return with.error();
+  const auto explanation = verify::explain(key, limit, limits_, with.value());
+  if (!explanation) return explanation.error();
+  return to_json(explanation.value());
+}
+
 std::string_view to_string(verify::Outcome outcome) {
   return model::name_of(kOutcomes, outcome);
 }

@@ -62,6 +62,9 @@ const std::vector<Api::Handler>& Api::handlers() {
         reads,
         {"symbol", "interval", "basis", "from", "to", "limit", "format"}},
        &Api::get_bars},
+      {{"GET", "/api/v1/bars/{symbol}/{interval}/{start}", reads, {"limit"}}, &Api::get_proof},
+      {{"GET", "/api/v1/verify", reads, {"symbol", "interval", "from", "to", "limit"}},
+       &Api::get_verify},
       {{"GET", "/api/v1/trades", reads, {"symbol", "from", "to", "limit"}}, &Api::get_trades},
       {{"GET", "/api/v1/gaps", reads, {"symbol", "from", "to", "limit"}}, &Api::get_gaps},
       {{"GET", "/api/v1/config", reads, {}}, &Api::get_config},
@@ -333,6 +336,66 @@ void Api::get_bars(Call& call) {
                  return csv ? bars_as_csv(bars.value(), next_ms)
                             : bars_as_json(head, query, bars.value(), next_ms);
                });
+}
+
+net::Response Api::proof_answer(std::string head, const Result<std::string>& proof) {
+  if (!proof) return problem_of(proof.error());
+  // The proof is an object of its own: its members follow the identity's.
+  head += ',';
+  head.append(proof.value(), 1);
+  head += '\n';
+  return json_answer(std::move(head));
+}
+
+void Api::get_proof(Call& call) {
+  // A symbol may hold slashes; what follows it does not.
+  const std::string_view path = call.path_value;
+  const size_t second = path.rfind('/');
+  const size_t first = second == std::string_view::npos || second == 0
+                           ? std::string_view::npos
+                           : path.rfind('/', second - 1);
+  if (first == std::string_view::npos)
+    return call.respond(
+        problem(404, "not_found",
+                "A bar is /api/v1/bars/AAPL/1m/2026-11-21T14:30:00Z: symbol, interval, start."));
+  const std::string symbol(path.substr(0, first));
+  if (const auto why = why_no_symbol(symbol)) return call.respond(problem(400, "invalid", *why));
+  const auto interval = model::parse_interval(path.substr(first + 1, second - first - 1));
+  const auto start = model::parse_time(path.substr(second + 1));
+  if (!interval || !start)
+    return call.respond(problem(400, "invalid",
+                                "The last two parts of the path are an interval, such as 1m, and "
+                                "the start of a bar: RFC 3339, or milliseconds since 1970."));
+  const model::BarKey key{symbol, *interval, std::chrono::floor<milliseconds>(*start),
+                          model::Basis::all};
+  const size_t limit = call.parameters.limit(kProofRowsDefault, kProofRowsMax);
+  std::string head = "{";
+  append_identity(head);
+  answer_later(call, [&proofs = ports_.proofs, key, limit, head](Queries&) {
+    return proof_answer(head, proofs.explain(key, limit));
+  });
+}
+
+void Api::get_verify(Call& call) {
+  Parameters& parameters = call.parameters;
+  Proofs::Range range;
+  range.symbol = parameters.symbol();
+  if (call.request.query_value("interval") != nullptr)
+    range.interval = parameters.interval(kMinute);
+  const auto from = parameters.time("from");
+  const auto to = parameters.time("to");
+  if (!parameters.wrong() && (!from || !to || *to <= *from))
+    return call.respond(
+        problem(400, "invalid",
+                "Give 'from' and a later 'to': the bars that start in between are verified."));
+  if (from) range.from = event_time(*from);
+  if (to) range.to = event_time(*to);
+  range.limit = parameters.limit(kProofRowsDefault, kProofRowsMax);
+  std::string head = "{";
+  append_identity(head);
+  answer_later(call, [&proofs = ports_.proofs, range, head](Queries&) {
+    return proof_answer(head, proofs.verify(range));
+  });
 }
 
 void Api::get_trades(Call& call) {

@@ -33,6 +33,7 @@ class Api {
     Queries& queries;
     StatusSource& status;
     SymbolControl& symbols;
+    Proofs& proofs;
     const settings::Declarer& settings;
     const metrics::Registry& metrics;
     const Hub& hub;
@@ -71,6 +72,8 @@ class Api {
   void delete_symbol(Call& call);
   void search_symbols(Call& call);
   void get_bars(Call& call);
+  void get_proof(Call& call);
+  void get_verify(Call& call);
   void get_trades(Call& call);
   void get_gaps(Call& call);
   void get_config(Call& call);
@@ -85,6 +88,9 @@ class Api {
   void append_identity(std::string& out) const;
 
   static void respond_compressed(Call& call, net::Response response);
+  /// The identity and the members of a proof, or the problem that there is none.
+  static net::Response proof_answer(std::string head, const Result<std::string>& proof);
+
   /// Runs `ask` on the workers' thread and answers with what it returns.
   void answer_later(Call& call, std::function<net::Response(Queries&)> ask);
 

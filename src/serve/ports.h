@@ -118,6 +118,24 @@ struct Publication {
   Position position;  ///< Everything up to here is applied.
 };
 
+/// Bars worked out anew from the log. The one exception: called on the workers' thread. Each gives
+/// a JSON object as openapi.yaml has it, less what every answer begins with; `invalid` when the
+/// question is larger than one answer may be.
+class Proofs {
+ public:
+  virtual ~Proofs() = default;
+
+  struct Range {
+    std::string symbol;
+    std::optional<model::Interval> interval;  ///< Nothing: every interval.
+    model::EventTime from, to;                ///< Of starts, [from, to).
+    size_t limit = 0;                         ///< Differences listed.
+  };
+  virtual Result<std::string> verify(const Range& range) = 0;
+  /// `limit`: rows of each list.
+  virtual Result<std::string> explain(const model::BarKey& key, size_t limit) = 0;
+};
+
 /// A thread for work that may take longer than the loop can wait: queries of store and log.
 class Workers {
  public:

@@ -26,8 +26,8 @@ Service::Service(const Options& options, Identity identity, Ports ports)
       stream_(options, identity,
               {ports.loop, ports.workers, queries_, ports.status, hub_, events_}),
       api_(access_, std::move(identity),
-           {ports.loop, ports.workers, queries_, ports.status, ports.symbols, ports.settings,
-            ports.metrics, hub_, stream_, events_}) {}
+           {ports.loop, ports.workers, queries_, ports.status, ports.symbols, ports.proofs,
+            ports.settings, ports.metrics, hub_, stream_, events_}) {}
 
 Result<> Service::listen() {
   TAPELINE_TRY(check_access(options_));

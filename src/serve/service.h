@@ -32,6 +32,7 @@ class Service {
     log::Log& log;
     StatusSource& status;
     SymbolControl& symbols;
+    Proofs& proofs;
     const settings::Declarer& settings;
     metrics::Registry& metrics;
   };

@@ -374,6 +374,34 @@ TEST_F(ApiTest, TooManyWaitingQueriesAreRefusedWithRetry) {
   EXPECT_EQ(header(refused, "retry-after"), "1");
 }
 
+TEST_F(ApiTest, ProofsAreAskedForOnTheWorkersThreadWithinLimits) {
+  EXPECT_EQ(body(get("/api/v1/bars/BRK/A/1m/2020-02-25T14:30:00Z")),
+            "{\"feed\":\"simulated\",\"label\":\"Simulated market\",\"simulated\":true,"
+            "\"outcome\":\"equal\"}\n");
+  get("/api/v1/bars/AAPL/1d/1582641000123", {{"limit", "1000"}});
+  get("/api/v1/verify", {{"symbol", "AAPL"}, {"from", "1000"}, {"to", "61000"}});
+  get("/api/v1/verify", {{"symbol", "AAPL"}, {"interval", "1m"}, {"from", "0"}, {"to", "1"}});
+  EXPECT_THAT(proofs_.asked,
+              testing::ElementsAre("explain BRK/A 1m 1582641000000 100",
+                                   "explain AAPL 1d 1582641000123 1000",
+                                   "verify AAPL all 60000 100", "verify AAPL 1m 1 100"));
+  proofs_.error = make_error(ErrorCode::invalid, "the log has {} records", 7);
+  EXPECT_EQ(get("/api/v1/bars/AAPL/1m/0").status, 400);
+}
+
+TEST_F(ApiTest, WrongQuestionsForProofsAreRefused) {
+  EXPECT_EQ(get("/api/v1/bars/AAPL").status, 404);
+  EXPECT_EQ(get("/api/v1/bars/AAPL/1m").status, 404);
+  EXPECT_EQ(get("/api/v1/bars//1m/0").status, 400);
+  EXPECT_EQ(get("/api/v1/bars/AAPL/2m/0").status, 400);
+  EXPECT_EQ(get("/api/v1/bars/AAPL/1m/noon").status, 400);
+  EXPECT_EQ(get("/api/v1/bars/AAPL/1m/0", {{"limit", "1001"}}).status, 400);
+  EXPECT_EQ(get("/api/v1/verify", {{"from", "0"}, {"to", "1"}}).status, 400);
+  EXPECT_EQ(get("/api/v1/verify", {{"symbol", "A"}, {"to", "1"}}).status, 400);
+  EXPECT_EQ(get("/api/v1/verify", {{"symbol", "A"}, {"from", "1"}, {"to", "1"}}).status, 400);
+  EXPECT_THAT(proofs_.asked, testing::IsEmpty());
+}
+
 TEST_F(ApiTest, DescriptionAndRoutesAreTheSame) {
   // The file's layout is fixed: a path begins a line after two spaces, a method after four.
   std::vector<std::string> described;
@@ -393,7 +421,7 @@ TEST_F(ApiTest, DescriptionAndRoutesAreTheSame) {
   for (const Api::Route& route : Api::routes())
     served.push_back(std::string(route.method) + " " + std::string(route.path));
   EXPECT_THAT(described, testing::UnorderedElementsAreArray(served));
-  for (const size_t limit : {kBarsMax, kTradesMax})
+  for (const size_t limit : {kBarsMax, kTradesMax, kProofRowsMax})
     EXPECT_THAT(text, HasSubstr("maximum: " + std::to_string(limit) + ","));
   EXPECT_THAT(text, HasSubstr("maxLength: " + std::to_string(kSearchBytesMax)));
   EXPECT_THAT(text, HasSubstr("maxLength: " + std::to_string(kSymbolBytesMax)));

@@ -25,9 +25,9 @@ class SocketTest : public testing::Test {
   SocketTest() {
     options_.port = 0;
     status_.now.intervals = {kSecond};
-    service_ = std::make_unique<Service>(
-        options_, Identity{"simulated", "Simulated market", true},
-        Service::Ports{*loop_, workers_, *store_, *log_, status_, symbols_, settings_, metrics_});
+    service_ = std::make_unique<Service>(options_, Identity{"simulated", "Simulated market", true},
+                                         Service::Ports{*loop_, workers_, *store_, *log_, status_,
+                                                        symbols_, proofs_, settings_, metrics_});
     const auto listening = service_->listen();
     EXPECT_TRUE(listening.ok()) << listening.error().message();
   }
@@ -64,6 +64,7 @@ class SocketTest : public testing::Test {
   WorkerThread workers_{64};
   FakeStatus status_;
   FakeSymbols symbols_;
+  FakeProofs proofs_;
   Options options_;
   settings::Declarer settings_;
   metrics::Registry metrics_;
@@ -112,9 +113,9 @@ TEST_F(SocketTest, PushesOverAWebSocketUntilItStops) {
 TEST_F(SocketTest, APortInUseIsToldInOneSentence) {
   Options same = options_;
   same.port = service_->port();
-  Service second(
-      same, Identity{},
-      Service::Ports{*loop_, workers_, *store_, *log_, status_, symbols_, settings_, metrics_});
+  Service second(same, Identity{},
+                 Service::Ports{*loop_, workers_, *store_, *log_, status_, symbols_, proofs_,
+                                settings_, metrics_});
   const auto refused = second.listen();
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message(), HasSubstr(std::to_string(same.port)));

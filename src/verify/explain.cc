@@ -124,7 +124,7 @@ std::string parts_text(unsigned parts) {
   return out;
 }
 
-Result<Explanation> explain(model::BarKey key, size_t rows_max, uint64_t records_max,
+Result<Explanation> explain(model::BarKey key, size_t rows_max, const Limits& limits,
                             const Ports& ports) {
   if (key.basis != model::Basis::all) {
     return make_error(ErrorCode::invalid, "only bars of basis all can be explained, not {}",
@@ -140,7 +140,7 @@ Result<Explanation> explain(model::BarKey key, size_t rows_max, uint64_t records
   if (row.value()) out.stored = row.value()->bar;
   auto log = ports.log();
   if (!log) return log.error();
-  TAPELINE_TRY(check_records(*log.value(), records_max));
+  TAPELINE_TRY(check_records(*log.value(), limits));
   out.cut = log.value()->begin().ordinal() > 1;
   std::optional<Start> start;
   if (out.cut) {
@@ -165,10 +165,14 @@ Result<Explanation> explain(model::BarKey key, size_t rows_max, uint64_t records
     }
   };
   Reading reading(*log.value(), Report::kDamageMax);
+  Result<> held;
   TAPELINE_TRY(reading.run([&](const codec::EntryView& entry, Position position) {
+    if (!held) return;
     if (!compared && out.stored->through < position) compare_stored();
     plain.apply(entry, position);
+    held = check_held(plain.held(), limits);
   }));
+  if (!held) return held.error();
   if (!compared) compare_stored();
   out.damage = std::move(reading.damage());
   out.bar = bar_now();

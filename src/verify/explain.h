@@ -64,8 +64,8 @@ struct Explanation {
 
 /// Reads the whole log once and keeps the bar's records (about 300 bytes each). `key.start` may be
 /// any time within the window. `rows_max`: of each list; 0: no limit. Only basis `all` (`invalid`
-/// else). `records_max` as in Question.
-Result<Explanation> explain(model::BarKey key, size_t rows_max, uint64_t records_max,
+/// else).
+Result<Explanation> explain(model::BarKey key, size_t rows_max, const Limits& limits,
                             const Ports& ports);
 
 }  // namespace tapeline::verify

@@ -124,6 +124,9 @@ class PlainBars {
   /// The next record of the log, of whatever kind.
   void apply(const codec::EntryView& entry, Position position);
 
+  /// Records kept: those in the scope.
+  size_t held() const { return records_.size(); }
+
   const std::map<model::BarKey, PlainBar>& bars() const { return bars_; }
   /// The bar as of the records applied so far, without `through`.
   model::Bar present(const model::BarKey& key, const PlainBar& bar) const;

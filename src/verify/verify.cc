@@ -132,16 +132,18 @@ Result<> Pass::read_store() {
   query.from = question_.from;
   query.to = question_.to;
   const auto take = [&](const Bar& bar) {
+    if (!check_held(stored_.size() + 1, question_.limits)) return false;
     if (bar.through > checkpoint_) ahead_.emplace(bar.through, bar.key);
     stored_.emplace(bar.key, bar);
     return true;
   };
-  if (symbols_.empty()) return ports_.store.bars(query, take);
+  if (symbols_.empty()) TAPELINE_TRY(ports_.store.bars(query, take));
   for (const std::string& symbol : symbols_) {
     query.symbol = symbol;
     TAPELINE_TRY(ports_.store.bars(query, take));
   }
-  return {};
+  // Full as far as the limit goes: there may be more.
+  return check_held(stored_.size() + 1, question_.limits);
 }
 
 Result<> Pass::read_log(log::Source& log) {
@@ -168,6 +170,7 @@ Result<> Pass::read_log(log::Source& log) {
       floor_ = std::chrono::ceil<milliseconds>(first) + ports_.future_max;
     }
     plain_->apply(entry, position);
+    if (compared) compared = check_held(plain_->held(), question_.limits);
   }));
   if (!compared) return compared;
   report_.records = std::max(report_.records, reading.records());
@@ -339,14 +342,23 @@ std::vector<Difference> compare(const Bar& stored, const Bar& expected, bool wit
   return out;
 }
 
-Result<> check_records(const log::Source& log, uint64_t records_max) {
+Result<> check_records(const log::Source& log, const Limits& limits) {
   const uint64_t records = log.end().ordinal() - log.begin().ordinal();
-  if (records_max == 0 || records <= records_max) return {};
-  return make_error(ErrorCode::invalid,
-                    "the log has {} records and one answer may read {}: use the command line "
-                    "beside the server, which has no such limit, or raise "
-                    "serve.records_scanned_max",
-                    records, records_max);
+  if (limits.records_max == 0 || records <= limits.records_max) return {};
+  return make_error(
+      ErrorCode::invalid,
+      "the log has {} records and one answer may read {}: use the command line beside "
+      "the server, which has no such limit, or raise serve.records_scanned_max",
+      records, limits.records_max);
+}
+
+Result<> check_held(uint64_t held, const Limits& limits) {
+  if (limits.held_max == 0 || held <= limits.held_max) return {};
+  return make_error(
+      ErrorCode::invalid,
+      "the range has {} trades or bars or more, and one answer may hold {}: ask for a "
+      "shorter one, or use the command line beside the server, which has no such limit",
+      held, limits.held_max);
 }
 
 Result<Report> verify(const Question& question, const Ports& ports) {
@@ -356,7 +368,7 @@ Result<Report> verify(const Question& question, const Ports& ports) {
   report.through = through.value();
   auto log = ports.log();
   if (!log) return log.error();
-  TAPELINE_TRY(check_records(*log.value(), question.records_max));
+  TAPELINE_TRY(check_records(*log.value(), question.limits));
   const auto groups = groups_of(question, ports, *log.value());
   if (!groups) return groups.error();
   for (const Group& group : groups.value()) {

@@ -59,14 +59,19 @@ struct Report {
   Outcome outcome() const;
 };
 
+/// What one reading of the log may take; beyond, the answer is `invalid` and says what to do.
+struct Limits {
+  uint64_t records_max = 0;  ///< Records in the log; 0: no limit.
+  uint64_t held_max = 0;     ///< Trades in the range, and stored bars of it; 0: no limit.
+};
+
 struct Question {
   std::string symbol;                               ///< Empty: every symbol.
   std::optional<model::Interval> interval;          ///< Nothing: every interval.
   model::EventTime from = model::EventTime::min();  ///< start >= from
   model::EventTime to = model::EventTime::max();    ///< start < to
   size_t differences_max = 1'000;
-  /// Records of one reading of the log; 0: no limit. `invalid` when the log has more.
-  uint64_t records_max = 0;
+  Limits limits;
 };
 
 /// Bars of basis `all`, as of the store's checkpoint; those that are ahead of it as of their own
@@ -76,8 +81,9 @@ struct Question {
 /// Fails when store or log cannot be read.
 Result<Report> verify(const Question& question, const Ports& ports);
 
-/// `invalid` when the log has more than `records_max` records; 0: no limit.
-Result<> check_records(const log::Source& log, uint64_t records_max);
+/// `invalid` when the log, or what is held of it, is beyond the limits.
+Result<> check_records(const log::Source& log, const Limits& limits);
+Result<> check_held(uint64_t held, const Limits& limits);
 
 inline constexpr uint64_t kTradesHeldMax = 1'000'000;
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 
@@ -76,13 +77,31 @@ QUERIES = {
     "/api/v1/symbols/search": "?q=app",
     "/api/v1/bars": "?symbol=AAPL&interval=1s",
     "/api/v1/trades": "?symbol=AAPL",
+    "/api/v1/verify": "?symbol=AAPL&from=0&to=2100-01-01",
 }
+BAR = "/api/v1/bars/{symbol}/{interval}/{start}"
 
 
 def test_every_get_answers_as_described(live, description):
     for path, methods in description["paths"].items():
         if "get" in methods:
-            check_answer(description, "GET", path, request(live, "GET", path + QUERIES.get(path, "")))
+            asked = path.format(symbol="AAPL", interval="1h", start=time.time_ns() // 1_000_000)
+            check_answer(description, "GET", path, request(live, "GET", asked + QUERIES.get(path, "")))
+
+
+def test_a_bars_proof_and_verify_answer_while_it_runs(live, description):
+    harness.wait_until(lambda: json.loads(live.get("/api/v1/bars?symbol=AAPL&interval=1s")[1])["bars"], "a bar")
+    newest = json.loads(live.get("/api/v1/bars?symbol=AAPL&interval=1h")[1])["bars"][-1]
+    told = check_answer(
+        description, "GET", BAR, request(live, "GET", f"/api/v1/bars/AAPL/1h/{newest['start_ms']}?limit=1000")
+    )
+    assert told["bar"]["trade_count"] + told["bar"]["price_update_count"] == told["trades_total"] > 0
+    assert told["differences"] == [] and told["complete"]
+    path = "/api/v1/verify"
+    # Bars reach the store once a second.
+    harness.wait_until(lambda: json.loads(live.get(path + QUERIES[path])[1])["bars"] > 0, "bars in the store", 30)
+    report = check_answer(description, "GET", path, request(live, "GET", path + QUERIES[path]))
+    assert (report["outcome"], report["differences"]) == ("equal", [])
 
 
 def test_every_wrong_query_answers_as_described(live, description):

@@ -74,6 +74,33 @@ class FakeSymbols final : public SymbolControl {
   std::vector<std::string> added, removed, searched;
 };
 
+/// Says what it was asked.
+class FakeProofs final : public Proofs {
+ public:
+  Result<std::string> verify(const Range& range) override {
+    asked.push_back("verify " + range.symbol + " " +
+                    (range.interval ? std::string(model::to_text(*range.interval)) : "all") + " " +
+                    std::to_string((range.to - range.from).count()) + " " +
+                    std::to_string(range.limit));
+    return answer();
+  }
+  Result<std::string> explain(const model::BarKey& key, size_t limit) override {
+    asked.push_back("explain " + key.symbol + " " + std::string(model::to_text(key.interval)) +
+                    " " + std::to_string(key.start.time_since_epoch().count()) + " " +
+                    std::to_string(limit));
+    return answer();
+  }
+
+  std::vector<std::string> asked;
+  std::optional<Error> error;
+
+ private:
+  Result<std::string> answer() const {
+    if (error) return *error;
+    return std::string("{\"outcome\":\"equal\"}");
+  }
+};
+
 class FakeSocket final : public net::WebSocketSession {
  public:
   void send(std::shared_ptr<const std::string> text) override { sent.push_back(std::move(text)); }
@@ -116,9 +143,10 @@ class ServiceTest : public testing::Test {
 
   Service& service() {
     if (!service_)
-      service_ = std::make_unique<Service>(
-          options_, Identity{"simulated", "Simulated market", true},
-          Service::Ports{loop_, workers_, *store_, *log_, status_, symbols_, declared_, metrics_});
+      service_ =
+          std::make_unique<Service>(options_, Identity{"simulated", "Simulated market", true},
+                                    Service::Ports{loop_, workers_, *store_, *log_, status_,
+                                                   symbols_, proofs_, declared_, metrics_});
     return *service_;
   }
 
@@ -220,6 +248,7 @@ class ServiceTest : public testing::Test {
   ManualWorkers workers_;
   FakeStatus status_;
   FakeSymbols symbols_;
+  FakeProofs proofs_;
   Options options_;
   settings::Declarer declared_;
   metrics::Registry metrics_;

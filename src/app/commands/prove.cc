@@ -194,7 +194,7 @@ int explain_bar(Config& config, const ExplainArguments& arguments) {
   const model::BarKey key{arguments.symbol, *interval,
                           std::chrono::floor<std::chrono::milliseconds>(*start), model::Basis::all};
   const auto explanation =
-      verify::explain(key, static_cast<size_t>(arguments.limit), 0, tape.value()->ports());
+      verify::explain(key, static_cast<size_t>(arguments.limit), {}, tape.value()->ports());
   if (!explanation) return failed(explanation.error());
   if (arguments.json) return written(to_json(explanation.value()) + "\n");
   return print_explanation(explanation.value());

@@ -7,6 +7,7 @@
 #include "app/commands/tell.h"
 #include "app/events.h"
 #include "app/live.h"
+#include "app/proof.h"
 #include "app/publisher.h"
 #include "app/recordings.h"
 #include "app/session.h"
@@ -97,6 +98,9 @@ class Run {
     workers_ = std::make_unique<serve::WorkerThread>(
         static_cast<size_t>(config_.serve.queries_waiting_max));
     board_ = std::make_unique<StatusBoard>(loop_, *session_, config_, metrics_);
+    proofs_ = std::make_unique<LiveProofs>(*session_->tape().store, *session_->tape().log,
+                                           static_cast<uint64_t>(config_.serve.records_scanned_max),
+                                           config_.ingest.future_ms_max);
     service_ =
         std::make_unique<serve::Service>(config_.serve, plan_.identity,
                                          serve::Service::Ports{.loop = loop_,
@@ -105,6 +109,7 @@ class Run {
                                                                .log = *session_->tape().log,
                                                                .status = *board_,
                                                                .symbols = *board_,
+                                                               .proofs = *proofs_,
                                                                .settings = config_.declarer,
                                                                .metrics = metrics_});
     TAPELINE_TRY(service_->listen());
@@ -229,6 +234,7 @@ class Run {
   std::unique_ptr<Session> session_;
   std::unique_ptr<serve::WorkerThread> workers_;
   std::unique_ptr<StatusBoard> board_;
+  std::unique_ptr<LiveProofs> proofs_;
   std::unique_ptr<serve::Service> service_;
   std::unique_ptr<Origin> origin_;
   net::Timer stored_timer_;
