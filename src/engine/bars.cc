@@ -9,6 +9,15 @@ namespace tapeline::engine {
 /// With its entry in the table of final bars.
 const size_t Bar::kBytes = sizeof(Bar) + 4 * sizeof(void*);
 
+size_t Bar::bytes() const {
+  size_t out = kBytes + more.capacity() * sizeof(more[0]);
+  if (partial.eligible) out += sizeof(Eligible);
+  for (const auto& [other, part] : more) {
+    if (part.eligible) out += sizeof(Eligible);
+  }
+  return out;
+}
+
 Partial& Bar::of(model::Session wanted) {
   if (session == wanted) return partial;
   if (partial.records() == 0 && more.empty()) {
@@ -19,6 +28,20 @@ Partial& Bar::of(model::Session wanted) {
     if (other == wanted) return part;
   }
   return more.emplace_back(wanted, Partial{}).second;
+}
+
+const Partial* Bar::find(model::Session wanted) const {
+  if (session == wanted) return partial.records() == 0 ? nullptr : &partial;
+  for (const auto& [other, part] : more) {
+    if (other == wanted) return &part;
+  }
+  return nullptr;
+}
+
+bool Bar::restricted() const {
+  return partial.eligible || std::any_of(more.begin(), more.end(), [](const auto& part) {
+           return bool(part.second.eligible);
+         });
 }
 
 std::pair<RecordKey, RecordKey> Bar::ends(const KeyOrder& order) const {

@@ -21,10 +21,11 @@ struct Bar {
   SymbolId symbol = 0;
   IntervalIndex interval = 0;
   bool final = false;
-  bool dirty = false;         ///< In BarTable's list of changed bars.
-  bool unreported = false;    ///< In the list of take_changes.
-  bool cached = false;        ///< In the cache's list.
-  bool of_recording = false;  ///< Some record is of a recording: coverage is unknown.
+  bool dirty = false;             ///< In BarTable's list of changed bars.
+  bool unreported = false;        ///< In the list of take_changes.
+  bool cached = false;            ///< In the cache's list.
+  bool candidate_counts = false;  ///< Its regular session's candidate opens and closes the day.
+  bool of_recording = false;      ///< Some record is of a recording: coverage is unknown.
   int64_t start_ms = 0;
   int64_t end_ms = 0;
   int64_t revision = 0;
@@ -38,9 +39,13 @@ struct Bar {
   Bar* older = nullptr;
 
   Partial& of(model::Session wanted);
+  /// nullptr when it holds no record of that session.
+  const Partial* find(model::Session wanted) const;
   /// Least and greatest of all its records. It has at least one.
   std::pair<RecordKey, RecordKey> ends(const KeyOrder& order) const;
-  size_t bytes() const { return kBytes + more.capacity() * sizeof(more[0]); }
+  /// Conditions take something from a trade of it, so that basis `eligible` differs from `all`.
+  bool restricted() const;
+  size_t bytes() const;
 
   static const size_t kBytes;
 };

@@ -94,7 +94,13 @@ class Runner {
     view.sequence = options.contains("sequence") ? std::stoll(options["sequence"]) : ++next;
     next = std::max(next, view.sequence);
     std::vector<std::string_view> conditions;
-    if (options.contains("condition")) conditions.push_back(options["condition"]);
+    if (options.contains("condition")) {
+      std::string_view rest = options["condition"];
+      while (!rest.empty()) {
+        conditions.push_back(rest.substr(0, rest.find(',')));
+        rest.remove_prefix(std::min(rest.size(), conditions.back().size() + 1));
+      }
+    }
     view.conditions = codec::ConditionsView(conditions);
     if (options.contains("flags")) view.flags = flags(options["flags"]);
     world_.add(view);
@@ -161,8 +167,9 @@ class Runner {
     const bool absent = what == "no";
     const size_t at = absent ? 3 : 2;
     const model::BarKey key{words.at(at), model::parse_interval(words.at(at + 1)).value(),
-                            event_time(words.at(at + 2)), model::Basis::all};
-    const auto bars = world_.bars();
+                            event_time(words.at(at + 2)),
+                            what == "eligible" ? model::Basis::eligible : model::Basis::all};
+    const auto bars = key.basis == model::Basis::eligible ? world_.eligible_bars() : world_.bars();
     const auto found = bars.find(key);
     if (absent) {
       EXPECT_EQ(found, bars.end());
@@ -170,7 +177,7 @@ class Runner {
     }
     ASSERT_NE(found, bars.end()) << "no such bar; there are\n" << testing::describe(bars);
     const model::Bar& bar = found->second;
-    if (what != "bar") {
+    if (what != "bar" && what != "eligible") {
       EXPECT_EQ(bar.final ? "final" : "open", what);
     }
     for (const auto& [field, value] : read_options(words, at + 3)) {
@@ -230,6 +237,7 @@ class Runner {
     if (field == "volume") return sum(bar.volume);
     if (field == "notional") return sum(bar.notional);
     if (field == "count") return std::to_string(bar.trade_count);
+    if (field == "excluded") return std::to_string(bar.excluded_count);
     if (field == "updates") return std::to_string(bar.price_update_count);
     if (field == "suspects") return std::to_string(bar.suspect_duplicate_count);
     if (field == "by") return std::string(model::to_string(bar.priced_by));

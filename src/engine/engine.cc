@@ -193,6 +193,12 @@ store::Commit Engine::Impl::prepare_commit() {
     row.bar = present(*bar, symbol, state.sources);
     row.bar.through = std::max(state.applied, bar->merged_till);
     row.state = encode_state(*bar, state.sources);
+    if (bar->restricted()) {
+      const Position through = row.bar.through;
+      store::BarRow& eligible = commit.bars.emplace_back();
+      eligible.bar = present_eligible(*bar, symbol, state.sources);
+      eligible.bar.through = through;
+    }
     int64_t& stored_max_ms = symbol.intervals[bar->interval].stored_max_ms;
     stored_max_ms = std::max(stored_max_ms, bar->start_ms);
   }
@@ -227,6 +233,11 @@ Changes Engine::Impl::take_changes() {
     model::Bar& shown =
         changes.bars.emplace_back(present(*bar, state.symbols[bar->symbol], state.sources));
     shown.through = std::max(state.applied, bar->merged_till);
+    if (!bar->restricted()) continue;
+    const Position through = shown.through;
+    model::Bar& eligible = changes.bars.emplace_back(
+        present_eligible(*bar, state.symbols[bar->symbol], state.sources));
+    eligible.through = through;
   }
   std::sort(changes.bars.begin(), changes.bars.end(),
             [](const model::Bar& a, const model::Bar& b) { return a.key < b.key; });

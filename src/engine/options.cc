@@ -51,8 +51,10 @@ void declare(settings::Declarer& declarer, Options& options, ContentOptions& con
       "then every day is a full one, weekends included.");
   declarer.choice(
       "conditions", content.conditions, {"finnhub", "none"},
-      "What the condition codes of a stock's trade say: which session it is of, whatever "
-      "the clock says. With none, 24 and 25 are of extended hours.");
+      "What the condition codes of a stock's trade say: what it may move in bars of basis "
+      "eligible, "
+      "and which session it is of, whatever the clock says. With none, 24 and 25 are of extended "
+      "hours and nothing is restricted.");
   declarer.integer("closing_grace_ms", content.closing_grace_ms, 0, kClosingGraceMaxMs, "ms",
                    "How long after its end the regular session still takes stock trades, so that "
                    "the closing auction is part of the day. A trade that says that it is of "

@@ -69,6 +69,24 @@ void write(StateWriter& out, const PricePath& path, LocalSources& local) {
   out.decimal(path.low);
 }
 
+void write(StateWriter& out, const EligibleBox& box, LocalSources& local) {
+  out.flag(bool(box));
+  if (!box) return;
+  const Eligible& eligible = *box;
+  out.varint(static_cast<uint64_t>(eligible.count));
+  out.varint(static_cast<uint64_t>(eligible.excluded));
+  write(out, eligible.last, local);
+  out.varint(static_cast<uint64_t>(eligible.ranged));
+  out.decimal(eligible.high);
+  out.decimal(eligible.low);
+  out.sum(eligible.volume);
+  out.sum(eligible.notional);
+  out.flag(eligible.has_candidate);
+  if (!eligible.has_candidate) return;
+  write(out, eligible.candidate, local);
+  out.decimal(eligible.candidate_price);
+}
+
 void write(StateWriter& out, const Certificate& certificate) {
   out.byte(static_cast<uint8_t>(certificate.kind));
   out.flag(certificate.coverage_ms.has_value());
@@ -121,6 +139,36 @@ bool resolve(PricePath& path, const std::vector<SourceId>& local) {
   return true;
 }
 
+/// What a whole-number count says that may not exceed the trades it is of.
+int64_t read_count(StateReader& in, int64_t greatest) {
+  const auto count = static_cast<int64_t>(in.varint());
+  if (count < 0 || count > greatest) in.fail();
+  return count;
+}
+
+EligibleBox read_eligible(StateReader& in, int64_t trades) {
+  EligibleBox box;
+  if (!in.flag()) return box;
+  Eligible out;
+  out.count = read_count(in, trades);
+  out.excluded = read_count(in, trades);
+  out.last = read_path(in);
+  if (out.last.count > trades) in.fail();
+  out.ranged = read_count(in, trades);
+  out.high = in.decimal();
+  out.low = in.decimal();
+  out.volume = in.sum();
+  out.notional = in.sum();
+  out.has_candidate = in.flag();
+  if (out.has_candidate) {
+    out.candidate = read_key(in);
+    out.candidate_price = in.decimal();
+  }
+  if (out.excluded == 0) in.fail();
+  box.put(std::move(out));
+  return box;
+}
+
 Partial read_partial(StateReader& in) {
   Partial partial;
   partial.trades = read_path(in);
@@ -128,9 +176,19 @@ Partial read_partial(StateReader& in) {
   partial.notional = in.sum();
   partial.updates = read_path(in);
   partial.suspects = static_cast<int64_t>(in.varint());
+  partial.eligible = read_eligible(in, partial.trades.count);
   if (partial.records() == 0) in.fail();
   if (partial.suspects < 0 || partial.suspects > partial.records()) in.fail();
   return partial;
+}
+
+bool resolve(EligibleBox& box, const std::vector<SourceId>& local) {
+  if (!box) return true;
+  if (!resolve(box->last, local)) return false;
+  if (!box->has_candidate) return true;
+  if (box->candidate.source >= local.size()) return false;
+  box->candidate.source = local[box->candidate.source];
+  return true;
 }
 
 void show_prices(const PricePath& path, model::PricedBy by, model::Bar& out) {
@@ -154,11 +212,34 @@ void show(const Partial& partial, model::Bar& out) {
   out.suspect_duplicate_count = partial.suspects;
 }
 
+/// Open and close are of trades that may open and close a bar; where there is none, a bar with
+/// trades has no price at all, also where some count for high and low.
+void show_eligible(const Partial& partial, model::Bar& out) {
+  const Eligible eligible = partial.what_is_eligible();
+  if (eligible.last.count > 0) {
+    show_prices(eligible.last, model::PricedBy::trades, out);
+    out.high = eligible.high;
+    out.low = eligible.low;
+  } else if (partial.trades.count == 0 && partial.updates.count > 0) {
+    show_prices(partial.updates, model::PricedBy::updates, out);
+  }
+  out.volume = eligible.volume;
+  out.notional = eligible.notional;
+  out.trade_count = eligible.count;
+  out.excluded_count = eligible.excluded;
+  out.price_update_count = partial.updates.count;
+  out.suspect_duplicate_count = partial.suspects;
+}
+
+/// The day of a stock is that of its regular session.
+bool shows_regular_only(const Bar& bar, const Symbol& symbol) {
+  return symbol.calendar.venue() == model::VenueClass::stock && bar.interval == kIntervalsMax - 1;
+}
+
 /// What the bar shows of its partials.
 void show_content(const Bar& bar, const Symbol& symbol, const SourceTable& sources,
                   model::Bar& out) {
-  const bool regular_only =
-      symbol.calendar.venue() == model::VenueClass::stock && bar.interval == kIntervalsMax - 1;
+  const bool regular_only = shows_regular_only(bar, symbol);
   if (!regular_only && bar.more.empty()) return show(bar.partial, out);
   Partial shown;
   for_each_partial(bar, [&](model::Session session, const Partial& partial) {
@@ -208,11 +289,33 @@ model::Bar present(const Bar& bar, const Symbol& symbol, const SourceTable& sour
   return out;
 }
 
+model::Bar present_eligible(const Bar& bar, const Symbol& symbol, const SourceTable& sources) {
+  const KeyOrder& order = sources.order();
+  const bool regular_only = shows_regular_only(bar, symbol);
+  Partial shown;
+  for_each_partial(bar, [&](model::Session session, const Partial& partial) {
+    const bool regular = session == model::Session::regular;
+    if (regular_only && !regular) return;
+    shown.merge(partial, order);
+    if (!regular || !bar.candidate_counts) return;
+    const Eligible& of_day = *partial.eligible;
+    shown.eligible->last.add(of_day.candidate, of_day.candidate_price, order);
+  });
+  // The certificate is that of all its trades.
+  model::Bar out = present(bar, symbol, sources);
+  out.key.basis = model::Basis::eligible;
+  out.priced_by = model::PricedBy::none;
+  out.open = out.high = out.low = out.close = std::nullopt;
+  show_eligible(shown, out);
+  return out;
+}
+
 std::string encode_state(const Bar& bar, const SourceTable& sources) {
   LocalSources local(bar.ends(sources.order()).first.source);
   StateWriter body;
   body.bytes().reserve(kUsualBytes);
   body.flag(bar.of_recording);
+  body.flag(bar.candidate_counts);
   write(body, bar.final ? bar.certificate : Certificate{});
   body.varint(1 + bar.more.size());
   for_each_partial(bar, [&](model::Session session, const Partial& partial) {
@@ -222,6 +325,7 @@ std::string encode_state(const Bar& bar, const SourceTable& sources) {
     body.sum(partial.notional);
     write(body, partial.updates, local);
     body.varint(static_cast<uint64_t>(partial.suspects));
+    write(body, partial.eligible, local);
   });
   // The names come last, because the partials say which there are.
   body.varint(local.others().size());
@@ -234,6 +338,7 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   if (unseal(kRowMagic, kRowVersion, row.state, payload) != Opened::fine) return damaged(row);
   StateReader in(payload);
   bar.of_recording = in.flag();
+  bar.candidate_counts = in.flag();
   bar.certificate = read_certificate(in);
   std::vector<std::pair<model::Session, Partial>> partials;
   for (size_t n = in.count(1); n > 0 && in.ok() && partials.size() < kSessions; --n) {
@@ -248,7 +353,9 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   local.reserve(names.size());
   for (const std::string_view name : names) local.push_back(sources.intern(name));
   for (auto& [session, partial] : partials) {
-    if (!resolve(partial.trades, local) || !resolve(partial.updates, local)) return damaged(row);
+    if (!resolve(partial.trades, local) || !resolve(partial.updates, local) ||
+        !resolve(partial.eligible, local))
+      return damaged(row);
     bar.of(session) = partial;
   }
   bar.revision = row.bar.revision;

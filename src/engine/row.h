@@ -15,7 +15,10 @@
 /// State, sealed as in wire.h (`kRowMagic`, `kRowVersion`):
 ///
 ///     recording   whether any record is of a recording
+///     counts      whether the candidate of the regular session counts
 ///     certificate of a final bar
+///     eligible    whether one follows; its count, excluded, last, ranged, high, low, volume,
+///                 notional, whether a candidate follows, its key and price
 ///     partials    by session: session, trades, volume, notional, updates, suspects
 ///     trades,
 ///     updates     count; unless 0: first key, last key, open, close, high, low
@@ -27,7 +30,7 @@
 namespace tapeline::engine {
 
 inline constexpr std::string_view kRowMagic = "TLB";
-inline constexpr uint8_t kRowVersion = 2;
+inline constexpr uint8_t kRowVersion = 3;
 
 /// The bar as of now: of stocks, a day shows the regular session; all else every session. An open
 /// bar's certificate counts up to its newest record.
@@ -36,6 +39,9 @@ model::Bar present(const Bar& bar, const Symbol& symbol, const SourceTable& sour
 /// The certificate as of now, of what is covered up to `until_ms`.
 Certificate certify(const Bar& bar, const Symbol& symbol, const SourceTable& sources,
                     int64_t until_ms);
+
+/// The same of what conditions leave (basis `eligible`); for bars that are `restricted`.
+model::Bar present_eligible(const Bar& bar, const Symbol& symbol, const SourceTable& sources);
 
 std::string encode_state(const Bar& bar, const SourceTable& sources);
 

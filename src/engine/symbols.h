@@ -27,6 +27,7 @@ struct Delta {
   int64_t start_ms = 0;
   Position first, last;
   Partial partial;
+  Bar* day = nullptr;  ///< Of `targets`, the bar of the day; nullptr when 1d is not configured.
   size_t target_count = 0;
   std::array<Bar*, kIntervalsMax> targets{};
 };

@@ -39,11 +39,10 @@ model::Verdict verdict_of(const model::ConditionTable& table, const codec::Trade
   return out;
 }
 
-model::Session session_of(Symbol& symbol, const codec::TradeView& record,
-                          const model::ConditionTable& table) {
-  if (symbol.calendar.venue() != model::VenueClass::stock) return model::Session::continuous;
-  if (record.conditions.empty()) return symbol.calendar.session(record.event_time);
-  return symbol.calendar.session(record.event_time, verdict_of(table, record).mark);
+/// Between the opening and the end of the regular session by the clock, the grace after it aside.
+bool in_regular_hours(Symbol& symbol, model::EventTime time, std::chrono::milliseconds grace) {
+  return symbol.calendar.session(time) == model::Session::regular &&
+         symbol.calendar.session(time + grace) == model::Session::regular;
 }
 
 /// The newest open bar, if the time is in its window: nearly always so.
@@ -81,20 +80,106 @@ Result<> Windows::add(Symbol& symbol, SourceId source_id, const codec::TradeView
   // A record never closes its own windows, so what it closes may be closed before it is merged:
   // the delta that follows is then not cut after one record.
   if (event_ms > symbol.greatest_ms) advance(symbol, event_ms);
-  const model::Session session = session_of(symbol, record, state_.content.conditions());
+  const Judged judged = judge(symbol, record);
   Delta& delta = symbol.delta;
   const bool fits = delta.active && event_ms >= delta.start_ms &&
-                    event_ms - delta.start_ms < delta_ms_ && delta.session == session;
+                    event_ms - delta.start_ms < delta_ms_ && delta.session == judged.session;
   if (!fits) {
     flush(symbol);
-    TAPELINE_TRY(open_delta(symbol, record.event_time, session));
+    TAPELINE_TRY(open_delta(symbol, record.event_time, judged.session));
   }
   delta.last = state_.now;
   delta.of_recording = delta.of_recording || state_.sources[source_id].recording;
-  delta.partial.add(record, {event_ms, record.epoch, record.sequence, source_id},
-                    state_.sources.order());
+  const RecordKey key{event_ms, record.epoch, record.sequence, source_id};
+  if (may_change_day(symbol, judged, record, key)) [[unlikely]]
+    return change_day(symbol, judged, record, key);
+  delta.partial.add(record, key, state_.sources.order(), judged.rights);
   if (delta.start_ms == kSingle) flush(symbol);
   return {};
+}
+
+/// A trade of extended hours that stands among the regular ones counts for no bar there; the bars
+/// of its own hours take it. Only the regular session has a first trade of the day.
+Windows::Judged Windows::judge(Symbol& symbol, const codec::TradeView& record) const {
+  if (symbol.calendar.venue() != model::VenueClass::stock) {
+    return {model::Session::continuous, model::Rights()};
+  }
+  if (record.conditions.empty()) {
+    return {symbol.calendar.session(record.event_time), model::Rights()};
+  }
+  const model::ConditionTable& table = state_.content.conditions();
+  const model::Verdict verdict = verdict_of(table, record);
+  const model::Session session = symbol.calendar.session(record.event_time, verdict.mark);
+  if (!table.named()) return {session, model::Rights()};
+  if (session == model::Session::regular) return {session, verdict.rights};
+  const bool misplaced =
+      verdict.mark == model::SessionMark::extended &&
+      in_regular_hours(symbol, record.event_time, state_.content.sessions().closing_grace);
+  return {session, misplaced ? model::Rights(0) : verdict.rights.firm_only()};
+}
+
+/// The day knows its least trade that opens and closes (`last`) and its least candidate. A
+/// candidate counts while it is the least of the day's candidates and no firm trade is less: so at
+/// most one of a day does, and all of a day's firm trades come after it.
+bool Windows::may_change_day(const Symbol& symbol, const Judged& judged,
+                             const codec::TradeView& record, const RecordKey& key) const {
+  const Bar* day = symbol.delta.day;
+  if (day == nullptr || judged.session != model::Session::regular) return false;
+  if (record.is_price_update() || day->merged_till >= state_.now) return false;
+  if (judged.rights.last_if_only()) return true;
+  if (!day->candidate_counts || !judged.rights.last()) return false;
+  return state_.sources.order().less(key, day->find(model::Session::regular)->eligible->candidate);
+}
+
+Result<> Windows::change_day(Symbol& symbol, const Judged& judged, const codec::TradeView& record,
+                             const RecordKey& key) {
+  const KeyOrder& order = state_.sources.order();
+  Delta& delta = symbol.delta;
+  if (delta.partial.records() > 0) {
+    const bool of_recording = delta.of_recording;
+    flush(symbol);
+    TAPELINE_TRY(open_delta(symbol, record.event_time, judged.session));
+    delta.of_recording = of_recording;
+    delta.last = state_.now;
+  }
+  const Partial* regular = delta.day->find(model::Session::regular);
+  const Eligible before = regular == nullptr ? Eligible{} : regular->what_is_eligible();
+  const bool counts = judged.rights.last_if_only() &&
+                      (before.last.count == 0 || order.less(key, before.last.first)) &&
+                      (!before.has_candidate || order.less(key, before.candidate));
+  const bool unseats = delta.day->candidate_counts && (counts || judged.rights.last());
+  std::vector<Bar*> left;
+  if (unseats) {
+    auto found = bars_at(symbol, before.candidate.event_ms);
+    if (!found) return found.error();
+    left = std::move(found).value();
+  }
+  delta.partial.add(record, key, order, judged.rights);
+  flush(symbol);
+  for (Bar* bar : left) {
+    if (bar->merged_till >= state_.now) continue;
+    bar->candidate_counts = false;
+    state_.bars.touch(*bar, state_.now, state_.reporting);
+  }
+  for (size_t i = 0; counts && i < delta.target_count; ++i) {
+    Bar& bar = *delta.targets[i];
+    if (bar.merged_till < state_.now) bar.candidate_counts = true;
+  }
+  return {};
+}
+
+/// The bars whose windows hold this time, of every interval that has one.
+Result<std::vector<Bar*>> Windows::bars_at(Symbol& symbol, int64_t event_ms) {
+  std::vector<Bar*> out;
+  for (size_t i = 0; i < kIntervalsMax; ++i) {
+    if (!state_.ever[i]) continue;
+    const model::Window window =
+        symbol.calendar.window(event_time(event_ms), model::known_intervals()[i]);
+    auto bar = find(symbol, static_cast<IntervalIndex>(i), window);
+    if (!bar) return bar.error();
+    if (bar.value() != nullptr) out.push_back(bar.value());
+  }
+  return out;
 }
 
 void Windows::advance(Symbol& symbol, int64_t event_ms) {
@@ -129,6 +214,7 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
   delta.session = session;
   delta.start_ms = floor_to(to_ms(time), delta_ms_);
   delta.first = delta.last = state_.now;
+  delta.day = nullptr;
   delta.target_count = 0;
   bool single = false;
   for (size_t i = 0; i < kIntervalsMax; ++i) {
@@ -136,6 +222,7 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
     Bar& bar =
         found[i] != nullptr ? *found[i] : make(symbol, static_cast<IntervalIndex>(i), windows[i]);
     delta.targets[delta.target_count++] = &bar;
+    if (i == kIntervalsMax - 1) delta.day = &bar;
     if (bar.merged_till >= state_.now) {
       single = true;
     } else {

@@ -65,6 +65,20 @@ class Windows {
 
  private:
   static void serve_also(Symbol& symbol, const Fill& fill);
+  /// What a record is by its conditions.
+  struct Judged {
+    model::Session session;
+    model::Rights rights;
+  };
+  Judged judge(Symbol& symbol, const codec::TradeView& record) const;
+  /// The record may change which trade counts as the first or only one of its day.
+  bool may_change_day(const Symbol& symbol, const Judged& judged, const codec::TradeView& record,
+                      const RecordKey& key) const;
+  /// Merges such a record by itself, and tells the bars concerned.
+  Result<> change_day(Symbol& symbol, const Judged& judged, const codec::TradeView& record,
+                      const RecordKey& key);
+  Result<std::vector<Bar*>> bars_at(Symbol& symbol, int64_t event_ms);
+
   void advance(Symbol& symbol, int64_t event_ms);
   Result<> open_delta(Symbol& symbol, model::EventTime time, model::Session session);
   Bar& make(Symbol& symbol, IntervalIndex interval, model::Window window);

@@ -107,6 +107,10 @@ Result<ConditionTable> ConditionTable::make(std::string name, int version,
     const Condition& condition = conditions[i];
     if (condition.code < 1 || condition.code > kCodeMax)
       return wrong("code {} is not from 1 to {}", condition.code, kCodeMax);
+    const Rights rights = condition.rights;
+    if ((rights.last() || rights.last_if_only()) && !rights.high_low())
+      return wrong("code {} may open and close a bar and so must count for high and low",
+                   condition.code);
     if (i > 0 && conditions[i - 1].code == condition.code)
       return wrong("code {} is named twice", condition.code);
     out.verdicts_[static_cast<size_t>(condition.code)] = {condition.rights, condition.mark};

@@ -42,6 +42,11 @@ class Rights {
   constexpr bool high_low() const { return (bits_ & kHighLow) != 0; }
   constexpr bool volume() const { return (bits_ & kVolume) != 0; }
 
+  /// Without the right to open and close as the only trade of the day.
+  constexpr Rights firm_only() const {
+    return last() ? *this : Rights(static_cast<uint8_t>(bits_ & ~kOnlyOfDay));
+  }
+
   constexpr Rights operator&(Rights other) const {
     return Rights(static_cast<uint8_t>(bits_ & other.bits_));
   }
@@ -84,7 +89,9 @@ struct Condition {
 ///
 ///     finnhub 1 1:LHV 2:LHV 3:V ... 24:LHVx 25:Vx 30:cHV ...
 ///
-/// Codes ascend, so that one table has one text. Immutable once made; any thread may read it.
+/// Codes ascend, so that one table has one text. What may open and close a bar counts for high and
+/// low, so that a bar's open and close lie between them. Immutable once made; any thread may read
+/// it.
 class ConditionTable {
  public:
   static constexpr int kCodeMax = 255;
@@ -107,6 +114,8 @@ class ConditionTable {
     return index < 0 ? Verdict{} : verdicts_[static_cast<size_t>(index)];
   }
 
+  /// Not the one of logs without a table.
+  bool named() const { return !name_.empty(); }
   const std::vector<Condition>& conditions() const { return conditions_; }  ///< By code.
   friend bool operator==(const ConditionTable& a, const ConditionTable& b) {
     return a.name_ == b.name_ && a.version_ == b.version_ && a.conditions_ == b.conditions_;

@@ -96,6 +96,8 @@ TEST(ConditionTable, SaysWhatIsWrongWithAText) {
             "condition table: its name must be of at most 32 of a-z, 0-9, - and _, and not 'none'");
   EXPECT_EQ(refusal("x 0"), "condition table: version 0 is not from 1 to 999999");
   EXPECT_EQ(refusal("x 1 256:V"), "condition table: code 256 is not from 1 to 255");
+  EXPECT_EQ(refusal("x 1 3:LV"),
+            "condition table: code 3 may open and close a bar and so must count for high and low");
   EXPECT_EQ(refusal("x 1 3:V 3:HV"), "condition table: code 3 is named twice");
   for (const char* text : {"3:VH", "3:LcHV", "3:Q", "a:V", "3:Vxz", "-3:V", "3:-V"}) {
     EXPECT_EQ(refusal(std::string("x 1 ") + text),

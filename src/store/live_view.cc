@@ -37,11 +37,21 @@ const LiveView::ByStart* LiveView::series(const std::string& symbol, model::Inte
 
 std::vector<model::Bar> LiveView::newer(const BarQuery& query) const {
   std::vector<model::Bar> found;
-  const ByStart* by_start =
-      query.interval ? series(query.symbol, *query.interval, query.basis) : nullptr;
-  if (by_start == nullptr || query.from >= query.to) return found;
-  const auto last = by_start->lower_bound(query.to);
-  for (auto at = by_start->lower_bound(query.from); at != last; ++at) found.push_back(at->second);
+  if (!query.interval || query.from >= query.to) return found;
+  const ByStart* by_start = series(query.symbol, *query.interval, query.basis);
+  // `eligible` is kept only where it differs from `all`.
+  const bool eligible = query.basis == model::Basis::eligible;
+  const ByStart* all =
+      eligible ? series(query.symbol, *query.interval, model::Basis::all) : by_start;
+  if (all == nullptr) return found;
+  const auto last = all->lower_bound(query.to);
+  for (auto at = all->lower_bound(query.from); at != last; ++at) {
+    model::Bar& bar = found.emplace_back(at->second);
+    if (!eligible) continue;
+    bar.key.basis = model::Basis::eligible;
+    if (by_start == nullptr) continue;
+    if (const auto kept = by_start->find(at->first); kept != by_start->end()) bar = kept->second;
+  }
   return found;
 }
 

@@ -93,6 +93,20 @@ TEST_F(LiveViewTest, WhatIsStoredBetweenLookingAndReadingIsNotLost) {
   EXPECT_EQ(bars[1].through, Position(1, 12));
 }
 
+TEST_F(LiveViewTest, EligibleIsAllWhereItHasNoFormOfItsOwn) {
+  write(1, 10);
+  put(2, 11);
+  put(3, 11);
+  model::Bar own = sample_row("A", kSecond, 3'000, 12).bar;
+  own.key.basis = model::Basis::eligible;
+  view_.put({own});
+  BarQuery query = all_;
+  query.basis = model::Basis::eligible;
+  EXPECT_EQ(answer(query), "1:10 2:11 3:12 ");
+  for (const model::Bar& bar : view_.newer(query)) EXPECT_EQ(bar.key.basis, model::Basis::eligible);
+  EXPECT_EQ(answer(all_), "1:10 2:11 3:11 ");
+}
+
 TEST_F(LiveViewTest, ARangeThatIsEmptyGivesNothing) {
   put(1, 10);
   BarQuery query = all_;

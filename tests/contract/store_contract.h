@@ -99,6 +99,33 @@ TEST_P(StoreContract, ARowComesBackInEveryMember) {
   expect_equal(row(want).value(), want);
 }
 
+TEST_P(StoreContract, EligibleIsAllWhereItHasNoRowOfItsOwn) {
+  BarRow own = sample_row("AAPL", kSecond, 2'000, 9);
+  own.bar.key.basis = model::Basis::eligible;
+  own.bar.excluded_count = 77;
+  own.state.clear();
+  write({sample_row("AAPL", kSecond, 1'000, 9), sample_row("AAPL", kSecond, 2'000, 9), own,
+         sample_row("AAPL", kMinute, 0, 9), sample_row("B", kSecond, 0, 9)});
+  const auto excluded = [&](BarQuery query) {
+    query.basis = model::Basis::eligible;
+    std::string out;
+    EXPECT_TRUE(reader_
+                    ->bars(query,
+                           [&](const model::Bar& bar) {
+                             EXPECT_EQ(bar.key.basis, model::Basis::eligible);
+                             out += bar.key.symbol + " " + std::to_string(bar.excluded_count) + " ";
+                             return true;
+                           })
+                    .ok());
+    return out;
+  };
+  EXPECT_EQ(excluded({}), "AAPL 7 AAPL 77 AAPL 7 B 7 ");
+  EXPECT_EQ(excluded({.symbol = "AAPL", .interval = kSecond, .limit = 1, .newest = true}),
+            "AAPL 77 ");
+  EXPECT_EQ(excluded({.symbol = "AAPL", .limit = 2}), "AAPL 7 AAPL 77 ");
+  EXPECT_EQ(found({}).size(), 4u) << "rows of another basis are not among them";
+}
+
 TEST_P(StoreContract, AbsentValuesComeBackAbsent) {
   BarRow want = sample_row("OANDA:EUR_USD", kSecond, 5'000, 9);
   want.bar.priced_by = model::PricedBy::none;
@@ -200,7 +227,7 @@ TEST_P(StoreContract, QueriesChooseSymbolIntervalAndRange) {
             (Names{"B 1s 1000", "B 1s 2000"}));
   EXPECT_EQ(found({.interval = kSecond, .from = at_ms(4'000)}), (Names{"A 1s 4000", "B 1s 4000"}));
   EXPECT_TRUE(found({.symbol = "C"}).empty());
-  EXPECT_TRUE(found({.basis = model::Basis::eligible}).empty());
+  EXPECT_TRUE(found({.basis = model::Basis::vendor}).empty());
   EXPECT_EQ(found({.symbol = "A"}).size(), 6u);
 }
 

@@ -8,11 +8,11 @@ def oracle_of(tmp_path_factory):
     """The oracle's bars of a file, computed once per session."""
     known = {}
 
-    def bars(*files, intervals="1s,1m,5m", ledger=False):
-        key = (tuple(map(str, files)), intervals, ledger)
+    def bars(*files, intervals="1s,1m,5m", ledger=False, basis="all"):
+        key = (tuple(map(str, files)), intervals, ledger, basis)
         if key not in known:
             folder = tmp_path_factory.mktemp("oracle")
-            known[key] = harness.oracle(*files, intervals=intervals, ledger=ledger, folder=folder)
+            known[key] = harness.oracle(*files, intervals=intervals, ledger=ledger, basis=basis, folder=folder)
         return known[key]
 
     return bars

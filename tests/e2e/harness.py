@@ -219,9 +219,9 @@ class Tapeline:
     def replay(self, *files, timeout=DEADLINE_S, **options):
         return self.run(*self.replay_arguments(*files, **options), timeout=timeout)
 
-    def export_bars(self, intervals="1s,1m,5m"):
-        done = self.run("export", "bars", "--data-dir", self.data, "--intervals", intervals, "--format", "csv")
-        return done.stdout
+    def export_bars(self, intervals="1s,1m,5m", basis="all"):
+        chosen = ("--intervals", intervals, "--basis", basis, "--format", "csv")
+        return self.run("export", "bars", "--data-dir", self.data, *chosen).stdout
 
     def export_trades(self):
         return self.run("export", "trades", "--data-dir", self.data, "--format", "csv").stdout
@@ -317,11 +317,11 @@ def is_sqlite(path):
         return file.read(16) == b"SQLite format 3\0"
 
 
-def oracle(*files, intervals="1s,1m,5m", ledger=False, digests=False, folder):
+def oracle(*files, intervals="1s,1m,5m", ledger=False, digests=False, basis="all", folder):
     """The export that the oracle expects for these files."""
     output = folder / "oracle.csv"
     command = [sys.executable, TESTS / "oracle" / "oracle.py", *files, "--intervals", intervals, "--output", output]
-    flags = [*(["--from-ledger"] if ledger else []), *(["--digests"] if digests else [])]
+    flags = ["--basis", basis, *(["--from-ledger"] if ledger else []), *(["--digests"] if digests else [])]
     done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return output.read_text("utf-8")

@@ -118,7 +118,29 @@ class World {
     settle();
     take_changes();
     std::map<model::BarKey, model::Bar> out = stored();
-    for (const auto& [key, bar] : shown_) out[key] = bar;
+    for (const auto& [key, bar] : shown_) {
+      if (key.basis == model::Basis::all) out[key] = bar;
+    }
+    return out;
+  }
+
+  /// The same of basis `eligible`.
+  std::map<model::BarKey, model::Bar> eligible_bars() {
+    if (!collects()) {
+      commit();
+      return stored(model::Basis::eligible);
+    }
+    settle();
+    take_changes();
+    std::map<model::BarKey, model::Bar> out = stored(model::Basis::eligible);
+    for (const auto& [key, bar] : shown_) {
+      if (key.basis != model::Basis::all) continue;
+      model::BarKey eligible = key;
+      eligible.basis = model::Basis::eligible;
+      const auto kept = shown_.find(eligible);
+      out[eligible] = kept == shown_.end() ? bar : kept->second;
+      out[eligible].key = eligible;
+    }
     return out;
   }
 
@@ -229,13 +251,13 @@ class World {
     for (model::Bar& bar : changes.bars) shown_[bar.key] = bar;
   }
 
-  std::map<model::BarKey, model::Bar> stored() {
+  std::map<model::BarKey, model::Bar> stored(model::Basis basis = model::Basis::all) {
     std::map<model::BarKey, model::Bar> out;
     const auto each = [&](const model::Bar& bar) {
       out[bar.key] = bar;
       return true;
     };
-    EXPECT_TRUE(reader_->bars({}, each).ok());
+    EXPECT_TRUE(reader_->bars({.basis = basis}, each).ok());
     return out;
   }
 
@@ -265,6 +287,7 @@ inline std::string describe(const model::Bar& bar) {
   out += " v=" + model::to_text(bar.volume) + " n=" + model::to_text(bar.notional) +
          " trades=" + std::to_string(bar.trade_count) +
          " updates=" + std::to_string(bar.price_update_count) +
+         " excluded=" + std::to_string(bar.excluded_count) +
          " suspects=" + std::to_string(bar.suspect_duplicate_count);
   out += " cover=" + std::string(model::to_string(bar.coverage_kind)) + "/" +
          (bar.coverage_ms ? std::to_string(*bar.coverage_ms) : "null") +

@@ -26,6 +26,11 @@ day, and its bar is made of the regular session's trades alone: from 09:30 to a 
 after 13:00, on the days that the US market was open. A trade with condition 24 or 25 is never of it, one with 35 or 36 is
 until the end of the hours after (20:00, on half days 17:00). A day whose trades are all of other sessions has a bar
 without price.
+
+With --basis eligible, a stock's trade moves only what its conditions let it (RIGHTS): open and close, high and low,
+volume and notional; several conditions all must. A trade of extended hours between opening and close moves nothing. A
+conditional one opens and closes only if it is the least of its day's regular trades that could. `count` is of trades
+that move something; a bar with trades of which none may open and close has no price.
 """
 
 import argparse
@@ -69,6 +74,10 @@ LETTERS |= {"4": "32", "7": "37", "V": "26", "B": "3", "N": "17", "C": "5", "Z":
 EXTENDED = {"24", "25"}
 CLOSING = {"35", "36"}
 CLOSING_GRACE_MS = 1_000
+# Open and close, high and low, volume: yes, no, or c for the first or only trade of its day. Others have every right.
+RIGHTS = """3 nny, 5 nny, 9 cyy, 10 nny, 11 nny, 12 nny, 16 nnn, 17 nny, 18 nyy, 20 nyn, 21 cyy, 22 nny, 25 nny, 26 nny,
+27 nnn, 30 cyy, 31 nnn, 32 cyy, 37 nny, 38 nnn, 39 nnn, 40 nnn"""
+RIGHTS = dict(entry.split() for entry in RIGHTS.replace("\n", " ").split(","))
 
 # Of the US stock market, 1998 to 2028. Good Friday as MMDD; closings that no rule tells.
 GOOD_FRIDAYS = """0410 0402 0421 0413 0329 0418 0409 0325 0414 0406 0321 0410 0402 0422 0406 0329 0418 0403 0325 0414
@@ -364,6 +373,59 @@ def bar_of(symbol, interval_ms, start_ms, members):
     ]
 
 
+def eligible_bar_of(symbol, interval_ms, start_ms, members, firsts):
+    """The same of what conditions let through; `firsts` are the conditional trades that open their day."""
+    trades = [member for member in members if member.volume != 0]
+    if not trades:
+        return bar_of(symbol, interval_ms, start_ms, members)
+    last = [trade for trade in trades if rights_of(trade)[0] == "y" or trade in firsts]
+    ranged = [trade.price for trade in trades if rights_of(trade)[1] == "y"]
+    counted = [trade for trade in trades if rights_of(trade)[2] == "y"]
+    return [
+        symbol,
+        interval_ms,
+        start_ms,
+        plain(last[0].price) if last else "",
+        plain(max(ranged)) if last else "",
+        plain(min(ranged)) if last else "",
+        plain(last[-1].price) if last else "",
+        plain(exact_sum(trade.volume for trade in counted)),
+        plain(exact_sum(EXACT.multiply(trade.price, trade.volume) for trade in counted)),
+        sum(rights_of(trade) != "nnn" for trade in trades),
+        len(members) - len(trades),
+        "trades" if last else "none",
+    ]
+
+
+def rights_of(trade):
+    """Of a stock's trade, three letters."""
+    rights = ["y", "y", "y"]
+    for condition in trade.conditions:
+        for place, right in enumerate(RIGHTS.get(condition, "yyy")):
+            rights[place] = min(rights[place], right, key="ncy".index)
+    if trade.conditions & EXTENDED and is_in_regular_hours(trade):
+        return "nnn"
+    if rights[0] == "c" and not is_regular(trade):
+        rights[0] = "n"
+    return "".join(rights)
+
+
+def firsts_of(trades):
+    """Of each day the least trade that may open it, where that is a conditional one."""
+    firsts = set()
+    day_end = 0
+    for trade in trades:  # In order; after a day's least, the next day.
+        if trade.event_time < day_end or trade.volume == 0:
+            continue
+        last = rights_of(trade)[0]
+        if last == "n" or not is_regular(trade):
+            continue
+        day_end = stock_day(stock_day(trade.event_time) + 36 * 3_600_000)
+        if last == "c":
+            firsts.add(trade)
+    return firsts
+
+
 def window_start(symbol, interval_ms, event_time):
     """Where the window of this time begins."""
     if interval_ms != INTERVALS_MS["1d"]:
@@ -447,16 +509,26 @@ def is_regular(trade):
     return bool(trade.conditions & CLOSING) and of_day_ms < (17 if half else 20) * 3_600_000
 
 
-def bars_of(tape, intervals_ms):
+def is_in_regular_hours(trade):
+    """Between opening and close by the clock, whatever its conditions say."""
+    plain_trade = trade._replace(conditions=frozenset())
+    later = plain_trade._replace(event_time=trade.event_time + CLOSING_GRACE_MS)
+    return is_regular(plain_trade) and is_regular(later)
+
+
+def bars_of(tape, intervals_ms, basis="all"):
     for symbol in sorted(tape.trades, key=lambda name: name.encode("utf-8")):
         trades = tape.trades[symbol]
-        trades.sort()
+        trades.sort(key=lambda trade: trade[:3])
+        make = bar_of
+        if basis == "eligible" and ":" not in symbol:
+            make = functools.partial(eligible_bar_of, firsts=firsts_of(trades))
         for interval_ms in sorted(intervals_ms):
             window = functools.partial(window_start, symbol, interval_ms)
             regular_only = interval_ms == INTERVALS_MS["1d"] and ":" not in symbol
             for start_ms, members in itertools.groupby(trades, key=lambda trade: window(trade.event_time)):
                 shown = filter(is_regular, members) if regular_only else members
-                yield bar_of(symbol, interval_ms, start_ms, list(shown))
+                yield make(symbol, interval_ms, start_ms, list(shown))
 
 
 def digest_of(bar, basis="all"):
@@ -467,10 +539,10 @@ def digest_of(bar, basis="all"):
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
 
 
-def write_bars(bars, output, digests=False):
+def write_bars(bars, output, digests=False, basis="all"):
     writer = csv.writer(output, lineterminator="\n")
     writer.writerow([*HEADER, "digest"] if digests else HEADER)
-    writer.writerows([*bar, digest_of(bar)] if digests else bar for bar in bars)
+    writer.writerows([*bar, digest_of(bar, basis)] if digests else bar for bar in bars)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -495,6 +567,7 @@ def main(arguments=None):
         "--now-ms", type=int, default=time.time_ns() // 1_000_000, help="the wall clock, for recordings"
     )
     parser.add_argument("--future-bound-ms", type=int, default=FUTURE_BOUND_MS, help="how far ahead a time may lie")
+    parser.add_argument("--basis", choices=("all", "eligible"), default="all", help="which trades count")
     parser.add_argument("--digests", action="store_true", help="add each bar's digest as a last column")
     parser.add_argument("--output", help="write here instead of standard output")
     parser.add_argument("--summary", action="store_true", help="one JSON line on standard error: accepted, rejected")
@@ -504,7 +577,7 @@ def main(arguments=None):
     # csv writes a str as it is; the bytes must be UTF-8 and LF whatever the machine's locale says.
     path = options.output if options.output else sys.stdout.fileno()
     with open(path, "w", encoding="utf-8", newline="", closefd=options.output is not None) as output:
-        write_bars(bars_of(tape, options.intervals), output, options.digests)
+        write_bars(bars_of(tape, options.intervals, options.basis), output, options.digests, options.basis)
     if options.summary:
         json.dump({"accepted": tape.accepted, "rejected": dict(sorted(tape.rejected.items()))}, sys.stderr)
         sys.stderr.write("\n")

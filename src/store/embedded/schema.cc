@@ -98,7 +98,20 @@ SELECT
 FROM gaps;
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1};
+/// Basis `eligible` as readers get it: its rows where there are some, those of `all` elsewhere.
+constexpr const char* kVersion2 = R"sql(
+CREATE VIEW bars_eligible AS
+SELECT symbol, interval_ms, start_ms, end_ms, priced_by, open, high, low, close, volume, notional,
+       trade_count, price_update_count, excluded_count, revision, final
+FROM bars AS shown
+WHERE basis = 'eligible'
+   OR (basis = 'all' AND NOT EXISTS (
+         SELECT 1 FROM bars AS own
+         WHERE own.symbol = shown.symbol AND own.interval_ms = shown.interval_ms
+           AND own.basis = 'eligible' AND own.start_ms = shown.start_ms));
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2};
 
 }  // namespace
 

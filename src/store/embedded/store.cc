@@ -422,15 +422,19 @@ class EmbeddedReader final : public Reader {
     }
     bool stopped = false;
     for (size_t i = 0; i < intervals.size() && !stopped && left > 0; ++i) {
-      bind_series(oldest_, symbol, intervals[i], query.basis);
+      bind_series(oldest_, symbol, intervals[i], stored_as(query.basis));
       oldest_.bind(4, raw_ms(query.from));
       oldest_.bind(5, raw_ms(query.to));
       oldest_.bind(6, left == SIZE_MAX ? int64_t{-1} : static_cast<int64_t>(left));
-      TAPELINE_TRY(each_row(oldest_, [&](const BarRow& row) {
+      Result<> shown;
+      TAPELINE_TRY(each_row(oldest_, [&](BarRow row) {
+        if (query.basis == Basis::eligible) shown = make_eligible(row.bar);
+        if (!shown) return false;
         if (left != SIZE_MAX) --left;
         stopped = !each(row.bar);
         return !stopped;
       }));
+      TAPELINE_TRY(std::move(shown));
     }
     return stopped;
   }
@@ -439,7 +443,7 @@ class EmbeddedReader final : public Reader {
     if (query.symbol.empty() || !query.interval || query.limit == 0)
       return make_error(ErrorCode::invalid,
                         "store: the newest bars are of one symbol and interval, up to a limit");
-    bind_series(newest_, query.symbol, *query.interval, query.basis);
+    bind_series(newest_, query.symbol, *query.interval, stored_as(query.basis));
     newest_.bind(4, raw_ms(query.from));
     newest_.bind(5, raw_ms(query.to));
     newest_.bind(6, static_cast<int64_t>(query.limit));
@@ -448,7 +452,21 @@ class EmbeddedReader final : public Reader {
       bars.push_back(std::move(row.bar));
       return true;
     }));
+    if (query.basis == Basis::eligible) {
+      for (model::Bar& bar : bars) TAPELINE_TRY(make_eligible(bar));
+    }
     for (auto bar = bars.rbegin(); bar != bars.rend() && each(*bar);) ++bar;
+    return {};
+  }
+
+  /// `eligible` is stored only where it differs from `all`.
+  static Basis stored_as(Basis basis) { return basis == Basis::eligible ? Basis::all : basis; }
+
+  Result<> make_eligible(model::Bar& bar) {
+    bar.key.basis = Basis::eligible;
+    auto stored = row(bar.key);
+    if (!stored) return stored.error();
+    if (stored.value()) bar = std::move(stored.value()->bar);
     return {};
   }
 

@@ -121,15 +121,24 @@ class MemoryReader final : public Reader {
   }
 
  private:
+  model::Bar eligible(model::Bar bar) const {
+    bar.key.basis = model::Basis::eligible;
+    const auto at = content_->bars.find(key_of(bar.key));
+    return at == content_->bars.end() ? bar : at->second.bar;
+  }
+
   std::vector<model::Bar> matching(const BarQuery& query) const {
     std::lock_guard lock(content_->mutex);
+    // `eligible` is stored only where it differs from `all`.
+    const model::Basis stored_as =
+        query.basis == model::Basis::eligible ? model::Basis::all : query.basis;
     std::vector<model::Bar> found;
     for (const auto& [key, row] : content_->bars) {
       const model::BarKey& bar = row.bar.key;
       if ((query.symbol.empty() || bar.symbol == query.symbol) &&
-          (!query.interval || bar.interval == *query.interval) && bar.basis == query.basis &&
+          (!query.interval || bar.interval == *query.interval) && bar.basis == stored_as &&
           bar.start >= query.from && bar.start < query.to)
-        found.push_back(row.bar);
+        found.push_back(query.basis == stored_as ? row.bar : eligible(row.bar));
     }
     return found;
   }
