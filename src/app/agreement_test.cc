@@ -26,6 +26,7 @@ using engine::testing::World;
 
 rc::Gen<std::vector<Step>> logs() {
   return rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
+                                                      {3, What::replayed},
                                                       {4, What::tick},
                                                       {1, What::lagging_tick},
                                                       {1, What::ended},

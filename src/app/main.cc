@@ -140,6 +140,58 @@ std::string is_count(const std::string& text) {
   return fmt::format("{} is no whole number from 0", text);
 }
 
+/// The subcommands of `dead-letters`, each made by `add`.
+template <typename Add>
+void add_dead_letter_options(Add&& add, DeadLetterArguments& letters) {
+  const auto add_filters = [&](CLI::App& command) {
+    command.add_option("--reason", letters.reason, "Only those put aside for this reason");
+    command.add_option("--source", letters.source, "Only those of this source");
+    command.add_option("--from", letters.query.from,
+                       "Only those received at or after this time (RFC 3339, or ms since 1970)");
+    command.add_option("--to", letters.query.to, "Only those received before this time");
+  };
+  const auto add_format = [&](CLI::App& command) {
+    command.add_flag_callback(
+        "--json", [&letters] { letters.query.format = "json"; },
+        "Print as JSON, one object a line");
+  };
+
+  CLI::App* list = add("list", "Show dead letters, the newest last", list_dead_letters);
+  add_filters(*list);
+  add_format(*list);
+  list->add_flag_callback(
+      "--csv", [&letters] { letters.query.format = "csv"; }, "Print as CSV");
+  list->add_option("--columns", letters.query.columns,
+                   "Print these columns only, joined with commas");
+  list->add_option("--limit", letters.query.limit,
+                   "Show the newest so many (default 50; 0 shows all)")
+      ->type_name("COUNT")
+      ->check(is_count, "");
+  list->add_option("--before", letters.before, "Only those with a smaller id: the next page back")
+      ->type_name("ID")
+      ->check(is_count, "");
+  list->preparse_callback([&letters](size_t) { letters.query.limit = 50; });
+
+  CLI::App* show = add("show", "Show one dead letter with all its bytes", show_dead_letter);
+  show->add_option("id", letters.ids, "Its id, as `list` shows it")
+      ->type_name("ID")
+      ->check(is_count, "")
+      ->required()
+      ->expected(1);
+  add_format(*show);
+  show->add_flag("--raw", letters.raw, "Write the bytes as they were received, and nothing else");
+
+  CLI::App* replay =
+      add("replay", "Read dead letters again and put in what is valid now, each once",
+          replay_dead_letters);
+  replay->add_option("ids", letters.ids, "Only these, by id as `list` shows it")
+      ->type_name("ID")
+      ->check(is_count, "");
+  add_filters(*replay);
+  add_format(*replay);
+  replay->add_flag("--all", letters.all, "Every dead letter that is kept");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -244,6 +296,22 @@ int main(int argc, char** argv) {
   query_command("bars", "Show bars", "table", true, query_bars);
   query_command("trades", "Show trades", "table", false, query_trades);
   query_command("gaps", "Show where data cannot be complete, and why", "table", false, query_gaps);
+
+  DeadLetterArguments letters;
+  auto* letters_command =
+      app.add_subcommand("dead-letters", "Look at what was put aside, and put it in after a fix");
+  letters_command->require_subcommand(1);
+  const auto letters_subcommand = [&](const char* name, const char* help,
+                                      int (*body)(Config&, const DeadLetterArguments&)) {
+    auto* command = letters_command->add_subcommand(name, help);
+    common.add_to(*command);
+    command->callback([&, body] {
+      if (letters.query.format.empty()) letters.query.format = "table";
+      code = with_config(common, {}, [&](Config& config) { return body(config, letters); });
+    });
+    return command;
+  };
+  add_dead_letter_options(letters_subcommand, letters);
 
   auto* export_command = app.add_subcommand("export", "Print all bars or trades in a stable form");
   export_command->require_subcommand(1);

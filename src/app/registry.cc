@@ -27,7 +27,7 @@ class LoggedDeadLetters final : public ingest::DeadLetterSink {
                                    .frame = letter.frame,
                                    .ingest_time = letter.ingest_time,
                                    .raw = std::string(letter.bytes),
-                                   .detail = {}};
+                                   .detail = std::string(letter.detail)};
     std::string bytes;
     codec::append(bytes, record);
     log::Times times;
@@ -121,6 +121,10 @@ Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, cons
   auto log = log::open_embedded_source(entry_setup(config, *view.directory, files, clock, metrics));
   if (!log) return log.error();
   view.log = std::move(log).value();
+  auto letters =
+      log::open_embedded_source(dead_letter_setup(config, *view.directory, files, clock, metrics));
+  if (!letters) return letters.error();
+  view.dead_letters = std::move(letters).value();
   return view;
 }
 

@@ -35,6 +35,7 @@ struct TapeView {
   std::unique_ptr<store::DataDirectory> directory;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<log::Source> log;
+  std::unique_ptr<log::Source> dead_letters;
 };
 
 /// The directory of the settings, whatever feed it holds, unless data.feed names one; without a

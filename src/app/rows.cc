@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "codec/dead_letter.h"
 #include "model/digest.h"
 #include "model/time.h"
 #include "serve/json.h"
@@ -39,6 +40,20 @@ void append_id(std::string& out, const model::TradeId& id) {
 
 void append_json_string(std::string& out, std::string_view text) {
   serve::JsonWriter(out).text(text);
+}
+
+/// As much of a dead letter's bytes as fits beside the rest in a table.
+void append_beginning(std::string& out, std::string_view bytes) {
+  constexpr size_t kShown = 60;
+  std::string_view shown = bytes.substr(0, kShown);
+  // A character that the cut would divide is left out.
+  while (shown.size() < bytes.size() && !shown.empty() && (bytes[shown.size()] & 0xc0) == 0x80)
+    shown.remove_suffix(1);
+  if (codec::is_plain_text(shown))
+    out += shown;
+  else
+    out.append("hex ").append(serve::hex(bytes.substr(0, kShown / 3)));
+  if (shown.size() < bytes.size()) out += "…";
 }
 
 /// Code points, as a stand-in for columns on the screen.
@@ -222,6 +237,45 @@ const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns() {
   return columns;
 }
 
+const std::vector<Column<serve::Letter>>& letter_columns() {
+  static const std::vector<Column<serve::Letter>> columns = {
+      {"id", true, [](const serve::Letter& l, std::string& out) { append_integer(out, l.id); }},
+      {"time", false,
+       [](const serve::Letter& l, std::string& out) {
+         model::append_time(out, l.letter.ingest_time);
+       }},
+      {"reason", false,
+       [](const serve::Letter& l, std::string& out) { out += model::to_string(l.letter.reason); }},
+      {"source", false, [](const serve::Letter& l, std::string& out) { out += l.letter.source; }},
+      {"epoch", true,
+       [](const serve::Letter& l, std::string& out) { append_integer(out, l.letter.epoch); }},
+      {"frame", true,
+       [](const serve::Letter& l, std::string& out) { append_integer(out, l.letter.frame); }},
+      {"sequence", true,
+       [](const serve::Letter& l, std::string& out) {
+         // Empty: the whole frame.
+         if (l.letter.sequence != 0) append_integer(out, l.letter.sequence);
+       }},
+      {"bytes", true,
+       [](const serve::Letter& l, std::string& out) { append_integer(out, l.bytes); }},
+      {"replayed", false,
+       [](const serve::Letter& l, std::string& out) {
+         if (l.replayed) out += *l.replayed ? "yes" : "no";
+       }},
+      {"text", false,
+       [](const serve::Letter& l, std::string& out) {
+         if (codec::is_plain_text(l.letter.raw)) out += l.letter.raw;
+       }},
+      {"hex", false,
+       [](const serve::Letter& l, std::string& out) {
+         if (!codec::is_plain_text(l.letter.raw)) out += serve::hex(l.letter.raw);
+       }},
+      {"begins", false,
+       [](const serve::Letter& l, std::string& out) { append_beginning(out, l.letter.raw); }},
+  };
+  return columns;
+}
+
 template <typename T>
 RowWriter<T>::RowWriter(RowFormat format, std::vector<Column<T>> columns)
     : format_(format), columns_(std::move(columns)) {
@@ -328,5 +382,6 @@ template class RowWriter<model::Gap>;
 template class RowWriter<verify::Difference>;
 template class RowWriter<verify::ExplainedEvent>;
 template class RowWriter<verify::ExplainedTrade>;
+template class RowWriter<serve::Letter>;
 
 }  // namespace tapeline::app

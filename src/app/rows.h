@@ -11,6 +11,7 @@
 #include "codec/entry.h"
 #include "model/bar.h"
 #include "model/trade.h"
+#include "serve/letters.h"
 #include "verify/explain.h"
 
 namespace tapeline::app {
@@ -43,6 +44,9 @@ const std::vector<Column<model::Gap>>& gap_columns();
 const std::vector<Column<verify::Difference>>& difference_columns();
 const std::vector<Column<verify::ExplainedEvent>>& event_columns();
 const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns();
+/// Every column that dead letters have; the first `kStableLetterColumns` hold all, bytes included.
+inline constexpr size_t kStableLetterColumns = 11;
+const std::vector<Column<serve::Letter>>& letter_columns();
 
 /// Writes rows to standard output: CSV (quoted only where it must be, LF), JSON lines, or a table
 /// whose widths follow its rows (which are held until `finish`, so for short answers only).
@@ -81,6 +85,7 @@ extern template class RowWriter<model::Gap>;
 extern template class RowWriter<verify::Difference>;
 extern template class RowWriter<verify::ExplainedEvent>;
 extern template class RowWriter<verify::ExplainedTrade>;
+extern template class RowWriter<serve::Letter>;
 
 /// The first `stable` of `all`, or those named in `names` (comma-separated), in that order; an
 /// unknown name is returned as the error's text.

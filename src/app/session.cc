@@ -39,10 +39,18 @@ Session::~Session() {
 }
 
 void Session::log_settings(const Config& config, ingest::Stage& stage) const {
+  log_differing(config.content.details(), stage);
+  log_ingest_settings(config, stage);
+}
+
+void Session::log_ingest_settings(const Config& config, ingest::Stage& stage) const {
+  log_differing(config.ingest.details(), stage);
+  for (const DamageWatch::Hole& hole : pipeline_->recovered().holes)
+    stage.gap(hole.source, hole.from, hole.to, model::GapCause::corruption);
+}
+
+void Session::log_differing(const std::vector<std::string>& settings, ingest::Stage& stage) const {
   const auto& known = pipeline_->recovered().settings;
-  std::vector<std::string> settings = config.content.details();
-  const std::vector<std::string> of_ingest = config.ingest.details();
-  settings.insert(settings.end(), of_ingest.begin(), of_ingest.end());
   for (const std::string& setting : settings) {
     if (std::find(known.begin(), known.end(), setting) != known.end()) continue;
     model::Control control;
@@ -50,8 +58,6 @@ void Session::log_settings(const Config& config, ingest::Stage& stage) const {
     control.detail = setting;
     stage.control(std::move(control));
   }
-  for (const DamageWatch::Hole& hole : pipeline_->recovered().holes)
-    stage.gap(hole.source, hole.from, hole.to, model::GapCause::corruption);
 }
 
 const engine::Engine::SourceState* Session::source(const std::string& name) const {

@@ -32,6 +32,8 @@ class Session {
   /// Writes what must stand in the log before new trades: the settings that decide content and
   /// differ from those last written there, and a gap for each hole that damage made.
   void log_settings(const Config& config, ingest::Stage& stage) const;
+  /// The same, of the settings of ingest alone: for work that leaves the bars' as they are.
+  void log_ingest_settings(const Config& config, ingest::Stage& stage) const;
 
   /// What the log held of a source when the session was opened; nothing when it is unknown.
   const engine::Engine::SourceState* source(const std::string& name) const;
@@ -44,6 +46,7 @@ class Session {
 
  private:
   explicit Session(Tape tape) : tape_(std::move(tape)) {}
+  void log_differing(const std::vector<std::string>& settings, ingest::Stage& stage) const;
 
   Tape tape_;
   std::unique_ptr<Pipeline> pipeline_;

@@ -137,6 +137,16 @@ TEST(DeadLetterCodec, ReadsWhatItWroteAndLibavroAgrees) {
   EXPECT_EQ(testing::Libavro(dead_letter_schema()).rewritten(encoded(letter())), encoded(letter()));
 }
 
+TEST(DeadLetterCodec, OnlyPlainTextIsPrintedAsItIs) {
+  for (const std::string_view text : {"", "{\"p\":1}", "caf\u00e9 \u20ac \u00a0"})
+    EXPECT_TRUE(is_plain_text(text)) << text;
+  for (const std::string_view text : {"a\nb", "\x1b[2J", "\x7f", "\xff", "caf\xc3",
+                                      "\xc2\x9b"
+                                      "2J",
+                                      "\xc2\x80"})
+    EXPECT_FALSE(is_plain_text(text));
+}
+
 TEST(DeadLetterCodec, CutShortIsNothing) {
   const std::string bytes = encoded(letter());
   for (size_t size = 0; size < bytes.size(); ++size) {

@@ -2,6 +2,7 @@
 
 #include "codec/avro.h"
 #include "codec/schema.h"
+#include "codec/utf8.h"
 
 namespace tapeline::embedded {
 extern const std::string_view dead_letter_avsc;
@@ -36,6 +37,17 @@ std::optional<model::DeadLetter> take_dead_letter(std::string_view& bytes) {
   letter.reason = *reason;
   bytes = in.rest();
   return letter;
+}
+
+bool is_plain_text(std::string_view bytes) {
+  if (!is_utf8(bytes)) return false;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(bytes[i]);
+    if (byte < 0x20 || byte == 0x7f) return false;
+    // U+0080 to U+009F are C2 80 to C2 9F.
+    if (byte == 0xc2 && static_cast<unsigned char>(bytes[i + 1]) < 0xa0) return false;
+  }
+  return true;
 }
 
 std::string_view dead_letter_schema() {

@@ -15,6 +15,10 @@ void append(std::string& out, const model::DeadLetter& letter);
 /// Takes one datum off the front of `bytes`; nothing when they are none.
 std::optional<model::DeadLetter> take_dead_letter(std::string_view& bytes);
 
+/// Whether a terminal may print `bytes` as they are: UTF-8 without control characters (those of
+/// Latin-1 and DEL included).
+bool is_plain_text(std::string_view bytes);
+
 /// The text of schemas/DeadLetter.avsc without needless space.
 std::string_view dead_letter_schema();
 

@@ -21,8 +21,8 @@ using avro::put_text;
 constexpr char kAbsent = 0;
 constexpr char kPresent = 2;
 
-/// 9999-12-31T23:59:59.999Z. Later times are no times; day arithmetic stays far from overflow.
-constexpr int64_t kEventMsMax = 253'402'300'799'999;
+/// Later times are no times; day arithmetic stays far from overflow.
+constexpr int64_t kEventMsMax = kEventTimeMax.time_since_epoch().count();
 constexpr int64_t kIngestUsMax = kEventMsMax * 1'000 + 999;
 
 size_t bytes_max(const TradeView& trade) {

@@ -16,6 +16,9 @@
 /// fastavro.
 namespace tapeline::codec {
 
+/// 9999-12-31T23:59:59.999Z: the greatest event time that a record can hold.
+inline constexpr model::EventTime kEventTimeMax{std::chrono::milliseconds(253'402'300'799'999)};
+
 /// The conditions of a trade inside the bytes it was read from (or a caller's array, for writing).
 /// Valid as long as those.
 class ConditionsView {

@@ -285,6 +285,7 @@ class Runner {
 
   static int32_t flags(const std::string& text) {
     if (text == "repeated") return model::kRepeated;
+    if (text == "replayed") return model::kReplayed;
     ADD_FAILURE() << "unknown flag " << text;
     return 0;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/engine.h"
 #include "engine/row.h"
 #include "engine/wire.h"
 
@@ -44,6 +45,27 @@ void write(StateWriter& out, const CoveredList& covered) {
   }
 }
 
+// Ids of a damaged log may be any numbers: what is written and read wraps around alike.
+int64_t sum_of(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+int64_t difference_of(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+}
+
+/// Ranges lie close together: each begins where the one before it ends.
+void write(StateWriter& out, const model::ReplayedSet& replayed) {
+  out.varint(replayed.ranges().size());
+  model::ReplayedSet::Range before;
+  for (const model::ReplayedSet::Range& range : replayed.ranges()) {
+    if (range.epoch != before.epoch) before.last = 0;
+    out.zigzag(difference_of(range.epoch, before.epoch));
+    out.zigzag(difference_of(range.first, before.last));
+    out.varint(static_cast<uint64_t>(difference_of(range.last, range.first)));
+    before = range;
+  }
+}
+
 void write(StateWriter& out, const Source& source) {
   out.text(source.name);
   out.flag(source.feed_clock);
@@ -56,6 +78,7 @@ void write(StateWriter& out, const Source& source) {
   out.zigzag(source.clock_ms);
   out.zigzag(source.watermark_ms);
   write(out, source.gaps);
+  write(out, source.replayed);
 }
 
 /// Nearly every interval has one range without ends: that takes a byte.
@@ -154,6 +177,22 @@ CoveredList read_covered(StateReader& in, size_t sources) {
   return covered;
 }
 
+model::ReplayedSet read_replayed(StateReader& in) {
+  std::vector<model::ReplayedSet::Range> ranges;
+  model::ReplayedSet::Range before;
+  for (size_t n = in.count(3); n > 0 && in.ok(); --n) {
+    model::ReplayedSet::Range range;
+    range.epoch = sum_of(before.epoch, in.zigzag());
+    if (range.epoch != before.epoch) before.last = 0;
+    range.first = sum_of(before.last, in.zigzag());
+    range.last = sum_of(range.first, static_cast<int64_t>(in.varint()));
+    ranges.push_back(before = range);
+  }
+  auto replayed = model::ReplayedSet::from_ranges(std::move(ranges));
+  if (!replayed) in.fail();
+  return replayed ? std::move(*replayed) : model::ReplayedSet();
+}
+
 void read_source(StateReader& in, SourceTable& sources) {
   const size_t before = sources.size();
   Source& source = sources[sources.intern(in.text())];
@@ -168,6 +207,7 @@ void read_source(StateReader& in, SourceTable& sources) {
   source.clock_ms = in.zigzag();
   source.watermark_ms = in.zigzag();
   source.gaps = read_gaps(in);
+  source.replayed = read_replayed(in);
 }
 
 /// What the starts of open bars need to be loaded, after everything else is in its place.
@@ -326,6 +366,16 @@ Result<> read_parts(std::string_view bytes, Position position, State& state, Par
 }
 
 }  // namespace
+
+Result<ReplayedSets> replayed_in(const store::Checkpoint& checkpoint) {
+  State state(0);
+  Parts parts;
+  TAPELINE_TRY(read_parts(checkpoint.state, checkpoint.position, state, parts));
+  ReplayedSets sets;
+  for (SourceId id = 0; id < state.sources.size(); ++id)
+    sets.emplace(state.sources[id].name, std::move(state.sources[id].replayed));
+  return sets;
+}
 
 std::string encode_state(const State& state, Form form) {
   StateWriter out;

@@ -12,7 +12,7 @@
 /// The engine's state as bytes, sealed as in wire.h (`kCheckpointMagic`, `kCheckpointVersion`):
 ///
 ///     position, form, settings, intervals ever configured
-///     sources     name, marks, epochs and sequences, clock, watermark, gaps
+///     sources     name, marks, epochs and sequences, clock, watermark, gaps, replayed
 ///     symbols     name, owner, times, subscriptions, gaps, row, per interval: served windows and
 ///                 starts of open bars
 ///     rows        of a snapshot: every bar that the store may not hold as it is
@@ -23,7 +23,7 @@
 namespace tapeline::engine {
 
 inline constexpr std::string_view kCheckpointMagic = "TLE";
-inline constexpr uint8_t kCheckpointVersion = 1;
+inline constexpr uint8_t kCheckpointVersion = 2;
 
 enum class Form { checkpoint, snapshot };
 

@@ -10,7 +10,8 @@ struct Counters {
   int64_t records = 0;
   int64_t trades = 0;         ///< Merged, price updates excluded.
   int64_t price_updates = 0;  ///< Merged.
-  int64_t duplicates = 0;     ///< Trades whose id is not greater than the highest of its source.
+  int64_t duplicates = 0;     ///< Trades whose id is not greater than the highest of its source;
+                              ///< replayed ones that are in already, or beyond the set's bound.
   int64_t fenced = 0;         ///< Records of an epoch older than the source's newest.
   int64_t controls = 0;       ///< Taken or refused.
   int64_t others = 0;         ///< Snapshots and vendor bars: read over.

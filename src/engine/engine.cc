@@ -66,6 +66,10 @@ class Engine::Impl {
  private:
   Result<> apply_entry(const codec::EntryView& entry);
   Result<> apply_trade(const codec::TradeView& trade);
+  /// A dead letter put in later. It tells nothing of the present: no clock, watermark or coverage
+  /// moves by it.
+  Result<> apply_replayed(const codec::TradeView& trade, SourceId source_id);
+  void count(const codec::TradeView& trade);
   /// The subscription brought a record.
   void confirm(Symbol& symbol, SourceId source, int64_t epoch);
   void skip_undecodable(const log::Batch& batch, uint32_t from);
@@ -150,6 +154,7 @@ Result<> Engine::Impl::apply_entry(const codec::EntryView& entry) {
 Result<> Engine::Impl::apply_trade(const codec::TradeView& trade) {
   State& state = core_->state;
   const SourceId source_id = state.sources.intern(trade.source);
+  if ((trade.flags & model::kReplayed) != 0) return apply_replayed(trade, source_id);
   Source& source = state.sources[source_id];
   switch (admit(source, trade.epoch, trade.sequence)) {
     case Admission::fresh:
@@ -169,9 +174,33 @@ Result<> Engine::Impl::apply_trade(const codec::TradeView& trade) {
   source.sequence_highest = trade.sequence;
   source.last_frame_us =
       std::max(source.last_frame_us, trade.ingest_time.time_since_epoch().count());
+  count(trade);
+  return {};
+}
+
+Result<> Engine::Impl::apply_replayed(const codec::TradeView& trade, SourceId source_id) {
+  State& state = core_->state;
+  Source& source = state.sources[source_id];
+  const bool known = source.replayed.contains(trade.epoch, trade.sequence);
+  // What finds no room was refused before it was written; a log that holds it is not of ours.
+  if (known || source.replayed.full()) {
+    ++state.counters.duplicates;
+    return {};
+  }
+  Symbol& symbol = core_->windows.symbol(trade.symbol, trade.ingest_time);
+  if (symbol.source == kNoSource) core_->windows.give(symbol, source_id);
+  TAPELINE_TRY(core_->windows.add_aside(symbol, source_id, trade));
+  source.replayed.add(trade.epoch, trade.sequence);
+  // Nothing else comes that could close what it opened.
+  if (state.sources[symbol.source].ended) core_->windows.close_all(symbol);
+  count(trade);
+  return {};
+}
+
+void Engine::Impl::count(const codec::TradeView& trade) {
+  State& state = core_->state;
   ++(trade.is_price_update() ? state.counters.price_updates : state.counters.trades);
   if (state.reporting) push_bounded(tape_, trade.to_trade(), kTapeMax);
-  return {};
 }
 
 void Engine::Impl::confirm(Symbol& symbol, SourceId source, int64_t epoch) {
@@ -269,8 +298,8 @@ std::vector<Engine::SourceState> Engine::Impl::sources() const {
     const bool opened_later = source.epoch_newest > source.epoch_highest;
     out.push_back({source.name, std::max(source.epoch_newest, source.epoch_highest),
                    opened_later ? 0 : source.sequence_highest, source.open,
-                   model::IngestTime(std::chrono::microseconds(source.last_frame_us)),
-                   source.ended});
+                   model::IngestTime(std::chrono::microseconds(source.last_frame_us)), source.ended,
+                   source.replayed});
   }
   return out;
 }

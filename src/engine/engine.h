@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "log/log.h"
 #include "model/bar.h"
 #include "model/control.h"
+#include "model/replayed_set.h"
 #include "store/store.h"
 
 /// Bars from the log. The engine's only input is decoded log bytes: it reads no clock, no random
@@ -26,6 +28,13 @@ struct Changes {
   std::vector<model::Control> controls;  ///< Other than ticks, the newest kTapeMax.
   Position position;                     ///< Everything up to here is applied.
 };
+
+/// By source, the dead letters that entered the log later.
+using ReplayedSets = std::map<std::string, model::ReplayedSet>;
+
+/// What a checkpoint says of them; for those who look at a tape without an engine. Errors as of
+/// Engine::restore.
+Result<ReplayedSets> replayed_in(const store::Checkpoint& checkpoint);
 
 /// One owner thread. Lifetime: `reader` must outlive the engine.
 class Engine {
@@ -88,6 +97,7 @@ class Engine {
     bool open = false;             ///< The epoch was opened and not closed.
     model::IngestTime last_frame;  ///< Its arrival; the epoch's opening when none came since.
     bool ended = false;            ///< A recording that was read to its end.
+    model::ReplayedSet replayed;   ///< Its dead letters that entered the log later.
   };
   std::vector<SourceState> sources() const;
 

@@ -40,6 +40,8 @@ std::string describe_history(model::Bar bar) {
 /// Law 3 with everything that a log can hold: bars, certificates, gaps and symbols.
 RC_GTEST_PROP(EngineProperty, DoesNotDependOnHowItCommitsAndRestarts, ()) {
   const auto log = *rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
+                                                                 {3, What::replayed},
+                                                                 {3, What::replayed},
                                                                  {4, What::tick},
                                                                  {1, What::lagging_tick},
                                                                  {1, What::ended},

@@ -11,6 +11,7 @@
 #include "engine/coverage.h"
 #include "engine/partial.h"
 #include "engine/symbols.h"
+#include "model/replayed_set.h"
 
 /// Where records come from: what was seen last, the clock, and whose windows that clock closes.
 namespace tapeline::engine {
@@ -39,6 +40,7 @@ struct Source {
   int64_t clock_ms = kNoTime;      ///< The newest tick.
   int64_t watermark_ms = kNoTime;  ///< What ticks say of its symbols; only grows.
   GapList gaps;                    ///< Of the source as a whole.
+  model::ReplayedSet replayed;     ///< Its dead letters that entered later, in no order.
   ClosingQueue closings;
 };
 

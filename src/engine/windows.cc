@@ -80,6 +80,11 @@ Result<> Windows::add(Symbol& symbol, SourceId source_id, const codec::TradeView
   // A record never closes its own windows, so what it closes may be closed before it is merged:
   // the delta that follows is then not cut after one record.
   if (event_ms > symbol.greatest_ms) advance(symbol, event_ms);
+  return add_aside(symbol, source_id, record);
+}
+
+Result<> Windows::add_aside(Symbol& symbol, SourceId source_id, const codec::TradeView& record) {
+  const int64_t event_ms = to_ms(record.event_time);
   const Judged judged = judge(symbol, record);
   Delta& delta = symbol.delta;
   const bool fits = delta.active && event_ms >= delta.start_ms &&

@@ -23,6 +23,8 @@ class Windows {
 
   /// Merges a record, by way of the symbol's delta, and closes what its event time closes.
   Result<> add(Symbol& symbol, SourceId source, const codec::TradeView& record);
+  /// Merges a record whose event time says nothing of the present: it closes nothing.
+  Result<> add_aside(Symbol& symbol, SourceId source, const codec::TradeView& record);
 
   /// From now on the ticks of `source` move the symbol. Its watermark never goes back.
   void give(Symbol& symbol, SourceId source);

@@ -15,7 +15,8 @@ struct DeadLetter {
   int64_t frame = 0;     ///< Number of the frame in the epoch; of a recording the row or line.
   int64_t sequence = 0;  ///< Of the element; 0: the frame as a whole.
   model::IngestTime ingest_time;
-  std::string_view bytes;  ///< As received; of an element its JSON text. Until return only.
+  std::string_view detail;  ///< Beyond the reason; see model::DeadLetter.
+  std::string_view bytes;   ///< As received; of an element its JSON text. Until return only.
 };
 
 /// Keeps dead letters within a bound. Called from the stage's thread; never waits: a letter for

@@ -3,6 +3,12 @@
 #include <fmt/format.h>
 
 namespace tapeline::ingest {
+namespace {
+
+/// Some 7,900 years: up to the last time that the log takes.
+constexpr int64_t kFutureMsMax = 250'000'000'000'000;
+
+}  // namespace
 
 std::vector<std::string> Options::details() const {
   return {fmt::format("ingest.dedupe={}", dedupe),
@@ -17,8 +23,10 @@ void declare(settings::Declarer& declarer, Options& options) {
                   "it, keep and mark its trades, or put it aside.");
   declarer.integer("dedupe_window_ms", options.dedupe_window_ms, 0, 600'000, "ms",
                    "How long a frame is remembered for that.");
-  declarer.integer("future_ms_max", options.future_ms_max, 0, 86'400'000, "ms",
-                   "Trades whose time is further ahead of our clock are put aside.");
+  declarer.integer(
+      "future_ms_max", options.future_ms_max, 0, kFutureMsMax, "ms",
+      "Trades whose time is further ahead of our clock are put aside, and those beyond the "
+      "year 9999 always.");
   declarer.integer("batch_bytes", options.batch_bytes, 1, 16 << 20, "bytes",
                    "Records are handed to the log at the latest when they are this many.");
   declarer.integer("held_bytes_max", options.held_bytes_max, 64 << 10, int64_t{1} << 32, "bytes",

@@ -12,6 +12,7 @@
 #include "codec/csv.h"
 #include "codec/finnhub.h"
 #include "ingest/events.h"
+#include "model/dead_letter.h"
 
 namespace tapeline::ingest {
 namespace {
@@ -224,6 +225,11 @@ class Outbox {
 
 }  // namespace
 
+model::EventTime latest_event(const StageOptions& options, model::IngestTime ingest_time) {
+  const auto now = std::chrono::floor<std::chrono::milliseconds>(ingest_time);
+  return std::min(now + options.future_max, codec::kEventTimeMax);
+}
+
 std::string_view to_string(Dedupe dedupe) {
   switch (dedupe) {
     case Dedupe::off:
@@ -364,6 +370,13 @@ class Stage::Impl {
     flush_if_full();
   }
 
+  Result<> replayed(const codec::TradeView& trade) {
+    ++accounts_.elements;
+    ++accounts_.accepted;
+    write(trade);
+    return outbox_.batch_full() ? flush() : Result<>();
+  }
+
   void add(model::Control control) {
     control.ingest_time = clock_.wall();
     if (control.source.empty()) {
@@ -425,7 +438,7 @@ class Stage::Impl {
 
  private:
   model::EventTime latest(model::IngestTime ingest_time) const {
-    return std::chrono::floor<std::chrono::milliseconds>(ingest_time) + options_.future_max;
+    return latest_event(options_, ingest_time);
   }
 
   void arrived(size_t bytes, model::IngestTime ingest_time) {
@@ -452,7 +465,11 @@ class Stage::Impl {
       accounts_.frames_repeated += outcome.repeated;
     }
     const bool collapse = outcome.repeated && options_.dedupe == Dedupe::collapse;
-    if (collapse) put_aside(RejectReason::duplicate_frame, 0, bytes, ingest_time);
+    if (collapse) {
+      const auto count = static_cast<int64_t>(parsed.elements.size());
+      put_aside(RejectReason::duplicate_frame, 0, bytes, ingest_time,
+                model::detail_of_elements(sequence_ + 1, sequence_ + count));
+    }
     const int32_t flags = outcome.repeated ? model::kRepeated : 0;
     trades_.clear();
     for (const codec::Element& element : parsed.elements) {
@@ -503,10 +520,14 @@ class Stage::Impl {
     trade.sequence = sequence_;
     trade.frame = frame_;
     trade.flags |= flags;
-    outbox_.note_times(ingest_time.time_since_epoch().count(),
+    write(trade);
+    return true;
+  }
+
+  void write(const codec::TradeView& trade) {
+    outbox_.note_times(trade.ingest_time.time_since_epoch().count(),
                        trade.event_time.time_since_epoch().count() * 1'000);
     outbox_.writer().add(trade);
-    return true;
   }
 
   void note_event(model::EventTime event_time, model::IngestTime ingest_time) {
@@ -524,7 +545,7 @@ class Stage::Impl {
   }
 
   void put_aside(RejectReason reason, int64_t sequence, std::string_view bytes,
-                 model::IngestTime ingest_time) {
+                 model::IngestTime ingest_time, std::string_view detail = {}) {
     // A resumed recording has put these aside before.
     if (sequence_ < epoch_.resume_after) return;
     rejects_.note(reason, epoch_.source, bytes);
@@ -534,6 +555,7 @@ class Stage::Impl {
                        .frame = frame_,
                        .sequence = sequence,
                        .ingest_time = ingest_time,
+                       .detail = detail,
                        .bytes = bytes});
   }
 
@@ -608,6 +630,10 @@ void Stage::oversized_frame(std::string_view beginning, model::IngestTime ingest
 
 void Stage::row(std::string_view line, model::IngestTime ingest_time) {
   impl_->row(line, ingest_time);
+}
+
+Result<> Stage::replayed(const codec::TradeView& trade) {
+  return impl_->replayed(trade);
 }
 
 void Stage::control(model::Control control) {

@@ -48,6 +48,9 @@ struct StageOptions {
   size_t log_pending_bytes_max = 4 << 20;  ///< Unwritten bytes of the log that make it "full".
 };
 
+/// The greatest event time of a trade received at `ingest_time` that is not in the future.
+model::EventTime latest_event(const StageOptions& options, model::IngestTime ingest_time);
+
 /// Whether the stage takes more.
 enum class Intake {
   flowing,
@@ -130,6 +133,10 @@ class Stage {
 
   /// One row of a CSV recording without its line end: symbol,price,volume,milliseconds,conditions.
   void row(std::string_view line, model::IngestTime ingest_time);
+
+  /// A trade that was a dead letter, with its identity and mark; an epoch need not be open. Who
+  /// calls knows that the log does not hold it: LetterReplayer. Errors as of `flush`.
+  Result<> replayed(const codec::TradeView& trade);
 
   /// Any other control record; the stage stamps ingest_time, and source and epoch when empty.
   void control(model::Control control);

@@ -21,8 +21,9 @@ using IngestTime = WallTime;
 struct TradeId {
   std::string source;  ///< "finnhub", "simulated", "recording:<32 hex digits>".
   int64_t epoch = 0;   ///< One connection of the source; 0 for recordings.
-  int64_t sequence =
-      0;  ///< Ordinal of the element within the epoch, from 1, rejected ones counted.
+  /// Ordinal of the element within the epoch, from 1, rejected ones counted; of a dead
+  /// letter that never had one, see replayed_as.
+  int64_t sequence = 0;
 
   friend auto operator<=>(const TradeId&, const TradeId&) = default;
 };
@@ -32,6 +33,7 @@ enum TradeFlag : int32_t {
   kPriceRounded = 1 << 0,   ///< The feed sent more than 10 decimals.
   kVolumeRounded = 1 << 1,  ///< The feed sent more than 8 decimals.
   kRepeated = 1 << 2,       ///< Its frame repeats an earlier one byte for byte within seconds.
+  kReplayed = 1 << 3,       ///< It was a dead letter; it entered the log by a replay of those.
 };
 
 /// One element of a trade frame that passed validation. Volume zero makes it a price update.

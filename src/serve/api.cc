@@ -67,6 +67,12 @@ const std::vector<Api::Handler>& Api::handlers() {
        &Api::get_verify},
       {{"GET", "/api/v1/trades", reads, {"symbol", "from", "to", "limit"}}, &Api::get_trades},
       {{"GET", "/api/v1/gaps", reads, {"symbol", "from", "to", "limit"}}, &Api::get_gaps},
+      {{"GET",
+        "/api/v1/dead-letters",
+        reads,
+        {"reason", "source", "from", "to", "before", "limit"}},
+       &Api::get_dead_letters},
+      {{"GET", "/api/v1/dead-letters/{id}", reads, {}}, &Api::get_dead_letter},
       {{"GET", "/api/v1/config", reads, {}}, &Api::get_config},
       {{"GET", "/api/v1/openapi.yaml", reads, {}}, &Api::get_openapi},
       {{"GET", "/api/v1/stream", changes, {}}, &Api::get_stream},
@@ -447,6 +453,48 @@ void Api::get_gaps(Call& call) {
     json.key("gaps").array(gaps.value(), append_gap);
     head += "}\n";
     return json_answer(std::move(head));
+  });
+}
+
+void Api::get_dead_letters(Call& call) {
+  Parameters& parameters = call.parameters;
+  LetterQuery query;
+  query.reason = parameters.reason();
+  query.source = parameters.text("source", kSourceBytesMax);
+  query.from = parameters.time("from").value_or(query.from);
+  query.to = parameters.time("to").value_or(query.to);
+  query.before = parameters.id("before").value_or(query.before);
+  query.limit = parameters.limit(kLettersDefault, kLettersMax);
+  query.raw_bytes_max = kLetterBytesShown;
+  std::string head = "{";
+  append_identity(head);
+  answer_later(call, [query, head](Queries& queries) mutable {
+    const auto page = queries.letters(query);
+    if (!page) return problem_of(page.error());
+    const std::vector<Letter>& letters = page.value().letters;
+    JsonWriter json(head);
+    head += ',';
+    json.key("complete").boolean(page.value().complete);
+    json.key("next").number_or_null(page.value().more ? std::optional(letters.front().id)
+                                                      : std::nullopt);
+    json.key("dead_letters").array(letters, append_letter);
+    head += "}\n";
+    return json_answer(std::move(head));
+  });
+}
+
+void Api::get_dead_letter(Call& call) {
+  const auto id = parse_id(call.path_value);
+  if (!id)
+    return call.respond(
+        problem(404, "not_found", "A dead letter has a number; /api/v1/dead-letters lists them."));
+  answer_later(call, [id = *id](Queries& queries) {
+    const auto letter = queries.letter(id);
+    if (!letter) return problem_of(letter.error());
+    std::string body;
+    append_letter(body, letter.value());
+    body += '\n';
+    return json_answer(std::move(body));
   });
 }
 

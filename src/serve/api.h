@@ -46,7 +46,7 @@ class Api {
 
   struct Route {
     std::string_view method;
-    std::string_view path;  ///< "{symbol}" stands for one part of it.
+    std::string_view path;  ///< "{symbol}" or "{id}" stands for one part of it.
     Access::Kind kind;
     std::vector<std::string_view> parameters;  ///< Of the query.
   };
@@ -56,7 +56,7 @@ class Api {
  private:
   struct Call {
     const net::Request& request;
-    std::string_view path_value;  ///< What stood in the place of "{symbol}".
+    std::string_view path_value;  ///< What stood in the place of the name in braces.
     Parameters parameters;
     net::Server::Respond respond;
   };
@@ -76,6 +76,8 @@ class Api {
   void get_verify(Call& call);
   void get_trades(Call& call);
   void get_gaps(Call& call);
+  void get_dead_letters(Call& call);
+  void get_dead_letter(Call& call);
   void get_config(Call& call);
   void get_openapi(Call& call);
   void get_metrics(Call& call);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "codec/dead_letter.h"
 #include "codec/utf8.h"
 #include "model/digest.h"
 #include "model/time.h"
@@ -177,6 +178,53 @@ JsonWriter& JsonWriter::time(model::IngestTime value) {
 std::optional<bool> consolidated(std::string_view symbol) {
   if (model::venue_class(symbol) == model::VenueClass::stock) return false;
   return std::nullopt;
+}
+
+void append_letter(std::string& out, const Letter& letter) {
+  const model::DeadLetter& of = letter.letter;
+  const bool cut = of.raw.size() < letter.bytes;
+  std::string_view text = of.raw;
+  // A character that the cut divides is left out.
+  while (cut && !text.empty() && !codec::is_plain_text(text) && of.raw.size() - text.size() < 4)
+    text.remove_suffix(1);
+  const bool plain = codec::is_plain_text(text);
+  JsonWriter json(out);
+  json.begin_object();
+  json.key("id").number(letter.id);
+  json.key("reason").text(model::to_string(of.reason));
+  json.key("sentence").text(model::sentence(of.reason));
+  json.key("source").text(of.source);
+  json.key("epoch").number(of.epoch);
+  json.key("frame").number(of.frame);
+  json.key("sequence").number_or_null(of.sequence != 0 ? std::optional(of.sequence) : std::nullopt);
+  json.key("ingest_time").time(of.ingest_time);
+  json.key("ingest_time_ms").number(ms(of.ingest_time));
+  json.key("replayed");
+  if (letter.replayed)
+    json.boolean(*letter.replayed);
+  else
+    json.null();
+  json.key("bytes").number(static_cast<int64_t>(letter.bytes));
+  json.key("cut").boolean(cut);
+  json.key("text");
+  if (plain)
+    json.text(text);
+  else
+    json.null();
+  json.key("hex");
+  if (plain)
+    json.null();
+  else
+    json.text(hex(of.raw));
+  json.end_object();
+}
+
+std::string hex(std::string_view bytes) {
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const char byte : bytes)
+    fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(byte));
+  return out;
 }
 
 void append_bar(std::string& out, const model::Bar& bar) {

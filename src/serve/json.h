@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "model/bar.h"
 #include "model/trade.h"
+#include "serve/letters.h"
 
 /// The API's JSON. Prices, volumes and sums are strings, so that they stay exact everywhere.
 namespace tapeline::serve {
@@ -56,6 +57,10 @@ class JsonWriter {
 void append_bar(std::string& out, const model::Bar& bar);
 void append_trade(std::string& out, const model::Trade& trade);
 void append_gap(std::string& out, const model::Gap& gap);
+/// Two digits a byte.
+std::string hex(std::string_view bytes);
+/// With its bytes as `text` where they are plain text, else as `hex`; `cut` when they are not all.
+void append_letter(std::string& out, const Letter& letter);
 
 /// One line of CSV, with its end; the columns of `tapeline export bars`.
 inline constexpr std::string_view kBarCsvHeader =

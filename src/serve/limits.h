@@ -13,8 +13,12 @@ inline constexpr size_t kTradesDefault = 100;
 inline constexpr size_t kGapsMax = 1'000;       ///< Of one answer.
 inline constexpr size_t kProofRowsMax = 1'000;  ///< Of each list of `verify` and of a bar's proof.
 inline constexpr size_t kProofRowsDefault = 100;
+inline constexpr size_t kLettersMax = 500;  ///< Of one answer.
+inline constexpr size_t kLettersDefault = 50;
+inline constexpr size_t kLetterBytesShown = 1'024;  ///< Of each in a list; one alone is whole.
 inline constexpr size_t kSearchHitsMax = 50;
 inline constexpr size_t kSymbolBytesMax = 64;
+inline constexpr size_t kSourceBytesMax = 100;
 inline constexpr size_t kSearchBytesMax = 100;
 inline constexpr size_t kRequestBodyBytesMax = 4'096;
 

@@ -66,6 +66,32 @@ std::optional<model::IngestTime> Parameters::time(std::string_view name) {
   return time;
 }
 
+std::optional<model::RejectReason> Parameters::reason() {
+  const std::string* given = value("reason");
+  if (given == nullptr) return std::nullopt;
+  const auto reason = model::reject_reason(*given);
+  if (!reason) {
+    std::string known;
+    for (size_t i = 0; i <= static_cast<size_t>(model::kLastRejectReason); ++i)
+      known.append(i == 0 ? "" : ", ")
+          .append(model::to_string(static_cast<model::RejectReason>(i)));
+    complain(fmt::format("'reason' must be one of {}.", known));
+  }
+  return reason;
+}
+std::optional<int64_t> parse_id(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) return std::nullopt;
+  return number;
+}
+std::optional<int64_t> Parameters::id(std::string_view name) {
+  const std::string* given = value(name);
+  if (given == nullptr) return std::nullopt;
+  const auto number = parse_id(*given);
+  if (!number) complain(fmt::format("'{}' must be a whole number from 1.", name));
+  return number;
+}
 size_t Parameters::limit(size_t fallback, size_t greatest) {
   const std::string* given = value("limit");
   if (given == nullptr) return fallback;

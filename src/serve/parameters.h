@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
@@ -9,6 +10,7 @@
 #include <utility>
 
 #include "model/bar.h"
+#include "model/trade.h"
 #include "net/http.h"
 
 namespace tapeline::serve {
@@ -25,6 +27,9 @@ class Parameters {
   /// Absent is wrong.
   std::string symbol();
   std::optional<model::IngestTime> time(std::string_view name);
+  /// A reject reason's name.
+  std::optional<model::RejectReason> reason();
+  std::optional<int64_t> id(std::string_view name);
   size_t limit(size_t fallback, size_t greatest);
   model::Interval interval(model::Interval fallback);
   model::Basis basis();
@@ -41,6 +46,9 @@ class Parameters {
   const net::Request& request_;
   std::optional<std::string> wrong_;
 };
+
+/// A whole number from 1; nothing when `text` is none.
+std::optional<int64_t> parse_id(std::string_view text);
 
 /// A sentence if `text` cannot be a symbol, else nothing: 1 to 64 bytes of UTF-8 without control
 /// characters or leading and trailing spaces.

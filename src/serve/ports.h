@@ -12,6 +12,8 @@
 #include "model/bar.h"
 #include "model/control.h"
 #include "model/trade.h"
+#include "serve/letters.h"
+#include "store/store.h"
 
 /// What serve needs from the rest of the program. The application gives it; nothing here knows who
 /// answers. Everything is called on the loop's thread, and callbacks come back on it.
@@ -135,6 +137,10 @@ class Proofs {
   /// `limit`: rows of each list.
   virtual Result<std::string> explain(const model::BarKey& key, size_t limit) = 0;
 };
+
+/// The dead letters that entered the log later, as a checkpoint of the store tells; nothing when it
+/// cannot be read. Pure; called on any thread.
+using ReplayedOf = std::function<std::optional<ReplayedSets>(const store::Checkpoint&)>;
 
 /// A thread for work that may take longer than the loop can wait: queries of store and log.
 class Workers {

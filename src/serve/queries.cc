@@ -115,6 +115,34 @@ Result<std::vector<model::Gap>> Queries::gaps(const std::string& symbol,
               : store.value()->newest_gaps(symbol, model::IngestTime::min(), to, limit);
 }
 
+Result<LetterPage> Queries::letters(const LetterQuery& query) {
+  auto page = find_letters(dead_letters_, query);
+  if (!page) return page.error();
+  const auto sets = replayed();
+  if (!sets) return sets.error();
+  for (Letter& letter : page.value().letters)
+    letter.replayed = is_replayed(letter.letter, sets.value());
+  return page;
+}
+
+Result<Letter> Queries::letter(int64_t id) {
+  auto letter = find_letter(dead_letters_, id);
+  if (!letter) return letter.error();
+  const auto sets = replayed();
+  if (!sets) return sets.error();
+  letter.value().replayed = is_replayed(letter.value().letter, sets.value());
+  return letter;
+}
+
+Result<std::optional<ReplayedSets>> Queries::replayed() {
+  auto store = reader();
+  if (!store) return store.error();
+  const auto checkpoint = store.value()->checkpoint();
+  if (!checkpoint) return checkpoint.error();
+  if (!checkpoint.value()) return std::optional<ReplayedSets>();
+  return replayed_of_(*checkpoint.value());
+}
+
 Result<> Queries::scan(EventTime from, EventTime to, Collector& collector) {
   collector.begin(from);
   auto records = log_.read_events(microseconds_of(from), microseconds_of(to));

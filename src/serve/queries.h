@@ -5,12 +5,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "log/log.h"
 #include "model/bar.h"
 #include "model/trade.h"
+#include "serve/letters.h"
+#include "serve/ports.h"
 #include "store/store.h"
 
 namespace tapeline::serve {
@@ -18,8 +21,13 @@ namespace tapeline::serve {
 /// Questions to store and log that may take long. Used on the workers' thread only.
 class Queries {
  public:
-  Queries(store::Store& store, log::Log& log, size_t records_scanned_max)
-      : store_(store), log_(log), records_scanned_max_(records_scanned_max) {}
+  Queries(store::Store& store, log::Log& log, log::Source& dead_letters, ReplayedOf replayed_of,
+          size_t records_scanned_max)
+      : store_(store),
+        log_(log),
+        dead_letters_(dead_letters),
+        replayed_of_(std::move(replayed_of)),
+        records_scanned_max_(records_scanned_max) {}
 
   /// `newer`: see store::merge.
   Result<std::vector<model::Bar>> bars(const store::BarQuery& query,
@@ -43,13 +51,21 @@ class Queries {
   };
   Result<Trades> trades(const TradeQuery& query);
 
+  Result<LetterPage> letters(const LetterQuery& query);
+  /// One, whole; see find_letter.
+  Result<Letter> letter(int64_t id);
+
  private:
   class Collector;
   Result<store::Reader*> reader();
+  /// Nothing when the store has no checkpoint that can be read.
+  Result<std::optional<ReplayedSets>> replayed();
   Result<> scan(model::EventTime from, model::EventTime to, Collector& collector);
 
   store::Store& store_;
   log::Log& log_;
+  log::Source& dead_letters_;
+  const ReplayedOf replayed_of_;
   const size_t records_scanned_max_;
   std::unique_ptr<store::Reader> reader_;
 };

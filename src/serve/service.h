@@ -30,6 +30,8 @@ class Service {
     Workers& workers;
     store::Store& store;
     log::Log& log;
+    log::Source& dead_letters;
+    ReplayedOf replayed_of;
     StatusSource& status;
     SymbolControl& symbols;
     Proofs& proofs;

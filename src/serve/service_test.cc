@@ -185,6 +185,47 @@ TEST_F(ApiTest, ATradeQueryEndsAtItsBoundAndSaysSo) {
               HasSubstr("\"complete\":false"));
 }
 
+TEST_F(ApiTest, DeadLettersAreThoseOfTheQuery) {
+  using enum model::RejectReason;
+  put_aside(time_in_future, 17, 42, R"({"s":"A","p":1,"t":9,"v":1})");
+  put_aside(not_utf8, 18, 0, "\xff\x01");
+  put_aside(time_in_future, 19, 43, "{}");
+  store::Commit commit;
+  commit.checkpoint = {Position(0, 1), "state"};
+  ASSERT_TRUE(store_->open_writer().value()->write(commit).ok());
+  (*replayed_)["simulated"].add(3, 42);
+  expect_golden("api/dead_letters.json", body(get("/api/v1/dead-letters")));
+  const auto ids = [&](std::vector<std::pair<std::string, std::string>> query) {
+    const std::string text = body(get("/api/v1/dead-letters", std::move(query)));
+    std::string found;
+    for (int id = 1; id <= 3; ++id)
+      if (text.find("{\"id\":" + std::to_string(id) + ",") != std::string::npos)
+        found += std::to_string(id);
+    return found + (text.find("\"next\":null") == std::string::npos ? "+" : "");
+  };
+  EXPECT_EQ(ids({{"reason", "time_in_future"}}), "13");
+  EXPECT_EQ(ids({{"source", "finnhub"}}), "");
+  EXPECT_EQ(ids({{"limit", "2"}}), "23+");
+  EXPECT_EQ(ids({{"limit", "2"}, {"before", "2"}}), "1");
+  EXPECT_EQ(ids({{"to", "2020-02-25"}}), "");
+  EXPECT_EQ(ids({{"from", "2020-02-25"}}), "123");
+}
+
+TEST_F(ApiTest, ADeadLetterIsWholeAndAListCutsIt) {
+  // A cut inside the two bytes of a character leaves it out.
+  std::string raw(kLetterBytesShown - 1, 'x');
+  raw += "\u00e9 and more";
+  put_aside(model::RejectReason::malformed_json, 17, 0, raw);
+  const std::string shown = "\"cut\":true,\"text\":\"" + std::string(kLetterBytesShown - 1, 'x');
+  EXPECT_THAT(body(get("/api/v1/dead-letters")), HasSubstr(shown + "\",\"hex\":null"));
+  const auto whole = get("/api/v1/dead-letters/1");
+  EXPECT_THAT(body(whole), HasSubstr("\"cut\":false,\"text\":\"" + raw + "\""));
+  EXPECT_THAT(body(whole), HasSubstr("\"replayed\":null")) << "there is no checkpoint";
+  EXPECT_EQ(get("/api/v1/dead-letters/2").status, 404);
+  EXPECT_THAT(body(get("/api/v1/dead-letters/2")), HasSubstr("have the numbers 1 to 1"));
+  EXPECT_EQ(get("/api/v1/dead-letters/x").status, 404);
+}
+
 TEST_F(ApiTest, GapsAreThoseOfTheRange) {
   store::Commit commit;
   commit.gaps = {store::sample_gap(1, std::nullopt, kNowMs * 1'000, kNowMs * 1'000 + 14'000'000),
@@ -286,6 +327,8 @@ TEST_F(ApiTest, WrongParametersAreRefusedWithWhatIsRight) {
       {"/api/v1/trades", {{"symbol", "A"}, {"symbol", "B"}}, "'symbol' is given twice"},
       {"/api/v1/trades", {{"symbol", "A"}, {"limit", "1001"}}, "from 1 to 1000."},
       {"/api/v1/gaps", {{"to", "x"}}, "'to' must be a time"},
+      {"/api/v1/dead-letters", {{"reason", "x"}}, "'reason' must be one of malformed_json, not_"},
+      {"/api/v1/dead-letters", {{"before", "0"}}, "'before' must be a whole number from 1."},
   };
   for (const auto& wrong : kCases) {
     const auto answer = get(wrong.path, wrong.query);
@@ -421,7 +464,7 @@ TEST_F(ApiTest, DescriptionAndRoutesAreTheSame) {
   for (const Api::Route& route : Api::routes())
     served.push_back(std::string(route.method) + " " + std::string(route.path));
   EXPECT_THAT(described, testing::UnorderedElementsAreArray(served));
-  for (const size_t limit : {kBarsMax, kTradesMax, kProofRowsMax})
+  for (const size_t limit : {kBarsMax, kTradesMax, kProofRowsMax, kLettersMax})
     EXPECT_THAT(text, HasSubstr("maximum: " + std::to_string(limit) + ","));
   EXPECT_THAT(text, HasSubstr("maxLength: " + std::to_string(kSearchBytesMax)));
   EXPECT_THAT(text, HasSubstr("maxLength: " + std::to_string(kSymbolBytesMax)));

@@ -26,10 +26,22 @@ class SocketTest : public testing::Test {
     options_.port = 0;
     status_.now.intervals = {kSecond};
     service_ = std::make_unique<Service>(options_, Identity{"simulated", "Simulated market", true},
-                                         Service::Ports{*loop_, workers_, *store_, *log_, status_,
-                                                        symbols_, proofs_, settings_, metrics_});
+                                         ports());
     const auto listening = service_->listen();
     EXPECT_TRUE(listening.ok()) << listening.error().message();
+  }
+  Service::Ports ports() {
+    return {.loop = *loop_,
+            .workers = workers_,
+            .store = *store_,
+            .log = *log_,
+            .dead_letters = *dead_letters_,
+            .replayed_of = [](const store::Checkpoint&) { return std::nullopt; },
+            .status = status_,
+            .symbols = symbols_,
+            .proofs = proofs_,
+            .settings = settings_,
+            .metrics = metrics_};
   }
   ~SocketTest() override {
     service_->stop();
@@ -70,6 +82,8 @@ class SocketTest : public testing::Test {
   metrics::Registry metrics_;
   const std::unique_ptr<store::Store> store_ = store::make_memory_store();
   const std::unique_ptr<log::Log> log_ = log::make_memory_log(system_clock(), test::entry_format());
+  const std::unique_ptr<log::Log> dead_letters_ =
+      log::make_memory_log(system_clock(), test::entry_format());
   std::unique_ptr<Service> service_;
 };
 
@@ -113,9 +127,7 @@ TEST_F(SocketTest, PushesOverAWebSocketUntilItStops) {
 TEST_F(SocketTest, APortInUseIsToldInOneSentence) {
   Options same = options_;
   same.port = service_->port();
-  Service second(same, Identity{},
-                 Service::Ports{*loop_, workers_, *store_, *log_, status_, symbols_, proofs_,
-                                settings_, metrics_});
+  Service second(same, Identity{}, ports());
   const auto refused = second.listen();
   ASSERT_FALSE(refused.ok());
   EXPECT_THAT(refused.error().message(), HasSubstr(std::to_string(same.port)));

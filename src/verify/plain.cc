@@ -135,18 +135,25 @@ void PlainBars::apply_trade(const codec::TradeView& trade) {
   const std::string& source_name = at->first;
   Source& source = at->second;
   const std::pair id(trade.epoch, trade.sequence);
-  if (trade.epoch < source.epoch_opened || id <= source.highest) return;
-  source.highest = id;
+  // A dead letter put in later: of any number, each once, and it says nothing of the present.
+  const bool aside = (trade.flags & model::kReplayed) != 0;
+  if (aside) {
+    if (!source.replayed.insert(id).second) return;
+  } else {
+    if (trade.epoch < source.epoch_opened || id <= source.highest) return;
+    source.highest = id;
+  }
   if (scope_.has_symbol(trade.symbol)) {
     const std::string name(trade.symbol);
     Symbol& of = symbol(name);
-    if (of.owner != &source_name && !of.subscribed) give(name, of, source_name);
+    const bool takes = aside ? of.owner == nullptr : of.owner != &source_name && !of.subscribed;
+    if (takes) give(name, of, source_name);
     if (Subscription* now = of.subscriptions.current();
-        now != nullptr && now->source == &source_name && now->epoch == trade.epoch) {
+        !aside && now != nullptr && now->source == &source_name && now->epoch == trade.epoch) {
       now->confirmed = true;
     }
     const int64_t event_ms = ms_of(trade.event_time);
-    if (!of.greatest_ms || *of.greatest_ms < event_ms) {
+    if (!aside && (!of.greatest_ms || *of.greatest_ms < event_ms)) {
       of.greatest_ms = event_ms;
       raise(of.watermark_ms, event_ms - disorder_ms_);
     }
@@ -172,7 +179,10 @@ void PlainBars::apply_trade(const codec::TradeView& trade) {
       if (merge(name, of, record, model::Interval(interval_ms))) wanted = true;
     }
     if (!wanted) records_.pop_back();
+    if (aside && of.owner != nullptr && sources_.at(*of.owner).ended)
+      close_all(of, "its recording had ended");
   }
+  if (aside) return;
   source.last_frame_us =
       std::max(source.last_frame_us, trade.ingest_time.time_since_epoch().count());
 }
@@ -248,6 +258,11 @@ void PlainBars::close(const std::string&, Symbol& symbol, std::string_view cause
   }
 }
 
+void PlainBars::close_all(Symbol& symbol, std::string_view cause) {
+  for (const auto& [end_ms, key] : symbol.open) finish(symbol, key, cause);
+  symbol.open.clear();
+}
+
 void PlainBars::finish(Symbol& symbol, const model::BarKey& key, std::string_view cause) {
   PlainBar& bar = bars_.at(key);
   bar.final = true;
@@ -275,11 +290,9 @@ void PlainBars::apply_control(const model::Control& control) {
     case ControlKind::gap:
       return apply_gap(control, name, source);
     case ControlKind::recording_ended:
-      for (auto& [symbol_name, of] : symbols_) {
-        if (of.owner != &name) continue;
-        for (const auto& [end_ms, key] : of.open) finish(of, key, "the recording's end");
-        of.open.clear();
-      }
+      source.ended = true;
+      for (auto& [symbol_name, of] : symbols_)
+        if (of.owner == &name) close_all(of, "the recording's end");
       return;
     case ControlKind::recomputed:
     case ControlKind::setting:
@@ -351,6 +364,7 @@ void PlainBars::apply_epoch(const model::Control& control, const std::string& na
   if (source.open) end_subscriptions(name, source.last_frame_us / 1'000);
   source.epoch_opened = control.epoch;
   source.open = true;
+  source.ended = false;
   source.feed_clock = control.detail == "feed";
   // What this connection missed cannot lie before its beginning.
   source.last_frame_us =

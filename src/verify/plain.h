@@ -137,9 +137,11 @@ class PlainBars {
 
  private:
   struct Source {
-    std::pair<int64_t, int64_t> highest;  ///< Epoch and sequence of the newest record.
-    int64_t epoch_opened = 0;             ///< Older ones are fenced.
+    std::pair<int64_t, int64_t> highest;             ///< Epoch and sequence of the newest record.
+    int64_t epoch_opened = 0;                        ///< Older ones are fenced.
+    std::set<std::pair<int64_t, int64_t>> replayed;  ///< Epoch and sequence of its dead letters.
     bool open = false;
+    bool ended = false;  ///< A recording read to its end.
     bool feed_clock = false;
     int64_t last_frame_us = 0;
     std::optional<int64_t> watermark_ms;  ///< By its ticks.
@@ -177,6 +179,7 @@ class PlainBars {
              model::Interval interval);
   void give(const std::string& name, Symbol& symbol, const std::string& source);
   void close(const std::string& name, Symbol& symbol, std::string_view cause);
+  void close_all(Symbol& symbol, std::string_view cause);
   void finish(Symbol& symbol, const model::BarKey& key, std::string_view cause);
   void end_subscriptions(const std::string& source, int64_t to_ms);
   void change_intervals(const std::set<int64_t>& after);

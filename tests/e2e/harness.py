@@ -317,11 +317,14 @@ def is_sqlite(path):
         return file.read(16) == b"SQLite format 3\0"
 
 
-def oracle(*files, intervals="1s,1m,5m", ledger=False, digests=False, basis="all", folder):
+def oracle(
+    *files, intervals="1s,1m,5m", ledger=False, digests=False, basis="all", future_bound_ms=None, folder
+):
     """The export that the oracle expects for these files."""
     output = folder / "oracle.csv"
     command = [sys.executable, TESTS / "oracle" / "oracle.py", *files, "--intervals", intervals, "--output", output]
     flags = ["--basis", basis, *(["--from-ledger"] if ledger else []), *(["--digests"] if digests else [])]
+    flags += ["--future-bound-ms", str(future_bound_ms)] if future_bound_ms else []
     done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return output.read_text("utf-8")

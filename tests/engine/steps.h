@@ -28,6 +28,7 @@ inline constexpr int64_t kBaseMs = 1'704'292'190'000;
 
 enum class What {
   trade,
+  replayed,  ///< A dead letter put in later: of few numbers, so that some come again.
   tick,
   lagging_tick,
   ended,
@@ -119,7 +120,7 @@ class Records {
   /// Calls `trade(TradeView)` or `control(Control)`.
   template <typename OnTrade, typename OnControl>
   void make(const Step& step, OnTrade&& on_trade, OnControl&& on_control) {
-    if (step.what == What::trade) {
+    if (step.what == What::trade || step.what == What::replayed) {
       static constexpr std::array<std::string_view, 1> kExtended = {"24"};
       codec::TradeView trade;
       trade.symbol = kSymbols[static_cast<size_t>(step.symbol)];
@@ -131,6 +132,12 @@ class Records {
       trade.source = kSources[static_cast<size_t>(step.source)];
       trade.epoch = step.epoch;
       if (step.repeated) trade.flags = model::kRepeated;
+      if (step.what == What::replayed) {
+        trade.flags |= model::kReplayed;
+        trade.sequence = 1 + step.price % 8;
+        on_trade(trade);
+        return;
+      }
       int64_t& next = next_[{step.source, step.epoch}];
       trade.sequence = step.sequence != 0 ? step.sequence : next + 1;
       next = std::max(next, trade.sequence);
@@ -149,6 +156,7 @@ class Records {
     out.to = ingest_time(step.ms);
     switch (step.what) {
       case What::trade:
+      case What::replayed:
       case What::tick:
       case What::lagging_tick:
         out.kind = ControlKind::tick;

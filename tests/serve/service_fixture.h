@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "codec/dead_letter.h"
 #include "codec/entry.h"
 #include "contract/store_samples.h"
 #include "log/memory/memory_log.h"
@@ -123,6 +124,18 @@ class FakeSocket final : public net::WebSocketSession {
   int closed_with = 0;
 };
 
+inline log::RecordFormat dead_letter_format() {
+  log::RecordFormat format;
+  format.skip = [](std::string_view records, uint32_t count) -> std::optional<size_t> {
+    std::string_view rest = records;
+    for (uint32_t i = 0; i < count; ++i)
+      if (!codec::take_dead_letter(rest)) return std::nullopt;
+    return records.size() - rest.size();
+  };
+  format.inspect = [](std::string_view, uint32_t) { return log::Times{}; };
+  return format;
+}
+
 /// 2020-02-25T14:30:00Z.
 inline constexpr int64_t kNowMs = 1'582'641'000'000;
 
@@ -143,10 +156,10 @@ class ServiceTest : public testing::Test {
 
   Service& service() {
     if (!service_)
-      service_ =
-          std::make_unique<Service>(options_, Identity{"simulated", "Simulated market", true},
-                                    Service::Ports{loop_, workers_, *store_, *log_, status_,
-                                                   symbols_, proofs_, declared_, metrics_});
+      service_ = std::make_unique<Service>(
+          options_, Identity{"simulated", "Simulated market", true},
+          Service::Ports{loop_, workers_, *store_, *log_, *dead_letters_, replayed_of_, status_,
+                         symbols_, proofs_, declared_, metrics_});
     return *service_;
   }
 
@@ -232,6 +245,19 @@ class ServiceTest : public testing::Test {
     }
   }
 
+  void put_aside(model::RejectReason reason, int64_t frame, int64_t sequence, std::string raw) {
+    std::string bytes;
+    codec::append(bytes, model::DeadLetter{.reason = reason,
+                                           .source = "simulated",
+                                           .epoch = 3,
+                                           .sequence = sequence,
+                                           .frame = frame,
+                                           .ingest_time = at_us(kNowMs * 1'000 + frame),
+                                           .raw = std::move(raw),
+                                           .detail = {}});
+    ASSERT_TRUE(dead_letters_->append(std::move(bytes), 1, {}).ok());
+  }
+
   std::shared_ptr<FakeSocket> connect() {
     auto socket = std::make_shared<FakeSocket>();
     net::Server::Upgrade upgrade = service().upgrade(request("GET", "/api/v1/stream"));
@@ -254,6 +280,11 @@ class ServiceTest : public testing::Test {
   metrics::Registry metrics_;
   const std::unique_ptr<store::Store> store_ = store::make_memory_store();
   const std::unique_ptr<log::Log> log_ = log::make_memory_log(loop_.clock(), test::entry_format());
+  const std::unique_ptr<log::Log> dead_letters_ =
+      log::make_memory_log(loop_.clock(), dead_letter_format());
+  /// What a checkpoint is made to say; nothing: it cannot be read.
+  std::optional<ReplayedSets> replayed_ = ReplayedSets();
+  const ReplayedOf replayed_of_ = [this](const store::Checkpoint&) { return replayed_; };
   std::unique_ptr<Service> service_;
 };
 

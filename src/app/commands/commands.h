@@ -77,6 +77,19 @@ struct RecomputeArguments {
 /// Makes the bars of a range anew from the log of a closed directory and says what changed.
 int recompute_bars(Config& config, const RecomputeArguments& arguments);
 
+struct DeadLetterArguments {
+  QueryArguments query;      ///< `symbol` and `intervals` unused.
+  std::vector<int64_t> ids;  ///< Of `show` one.
+  std::string reason;        ///< Empty: all.
+  std::string source;        ///< Empty: all.
+  int64_t before = 0;        ///< Only ids below; 0: no bound.
+  bool all = false;          ///< Replays every dead letter.
+  bool raw = false;          ///< Shows nothing but the bytes.
+};
+int list_dead_letters(Config& config, const DeadLetterArguments& arguments);
+int show_dead_letter(Config& config, const DeadLetterArguments& arguments);
+int replay_dead_letters(Config& config, const DeadLetterArguments& arguments);
+
 int check(Config& config);
 int print_config(const Config& config, bool effective);
 

@@ -6,11 +6,11 @@
 #include <map>
 
 #include "app/commands/commands.h"
+#include "app/commands/question.h"
 #include "app/commands/tell.h"
 #include "app/commands/time_range.h"
 #include "app/registry.h"
 #include "app/rows.h"
-#include "model/time.h"
 
 namespace tapeline::app {
 namespace {
@@ -18,45 +18,11 @@ namespace {
 /// Trades put in order by symbol in one reading of the log; a bound on memory.
 constexpr size_t kTradesHeldMax = 2'000'000;
 
-int report(const Result<>& outcome, bool written) {
-  if (!outcome) return failed(outcome.error());
-  if (!written) {
-    fmt::print(stderr, "tapeline: standard output could not be written to its end\n");
-    return kFailed;
-  }
-  return kOk;
-}
-
 /// For people the table has fewer and other columns than the stable export.
 constexpr const char* kTableBarColumns =
     "symbol,interval,start,open,high,low,close,volume,vwap,count,price_update_count,revision,final,"
     "gap";
 constexpr const char* kTableTradeColumns = "time,symbol,price,volume,conditions";
-
-/// What was asked for, once the arguments are right.
-template <typename T>
-struct Question {
-  TimeRange range;
-  RowFormat format;
-  std::vector<Column<T>> columns;
-};
-
-/// Tells all that is wrong and gives nothing. A table without --columns has `table_columns`, other
-/// formats the first `stable` ones.
-template <typename T>
-std::optional<Question<T>> question_or_say(const QueryArguments& arguments,
-                                           const std::vector<Column<T>>& all, size_t stable,
-                                           const char* table_columns) {
-  const auto range = parse_time_range(arguments.from, arguments.to);
-  const auto format = parse_row_format(arguments.format);
-  const bool table = format == RowFormat::table && arguments.columns.empty();
-  std::vector<Column<T>> columns;
-  const std::string wrong =
-      choose_columns(all, stable, table ? table_columns : arguments.columns, columns);
-  if (!wrong.empty()) fmt::print(stderr, "tapeline: --columns: {}\n", wrong);
-  if (!range || !format || !wrong.empty()) return std::nullopt;
-  return Question<T>{*range, *format, std::move(columns)};
-}
 
 /// The newest `limit` of what is taken, oldest first; 0 keeps nothing.
 template <typename T>
@@ -74,13 +40,6 @@ class Newest {
   const size_t limit_;
   std::deque<T> kept_;
 };
-
-/// As log and store count: microseconds. A bound beyond what they hold is the nearest they do.
-model::IngestTime in_microseconds(model::EventTime time) {
-  constexpr auto least = model::EventTime(std::chrono::milliseconds(INT64_MIN / 1'000));
-  constexpr auto greatest = model::EventTime(std::chrono::milliseconds(INT64_MAX / 1'000));
-  return std::clamp(time, least, greatest);
-}
 
 /// Calls `each` for the trades of the range in the order of the log.
 template <typename Each>

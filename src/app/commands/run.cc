@@ -72,6 +72,12 @@ std::string ask_label(net::Loop& loop, const ingest::finnhub::Options& feed) {
   return label;
 }
 
+std::optional<serve::ReplayedSets> replayed_by(const store::Checkpoint& checkpoint) {
+  auto known = engine::replayed_in(checkpoint);
+  if (!known) return std::nullopt;
+  return std::move(known).value();
+}
+
 /// Everything of one run that lives on the loop's thread.
 class Run {
  public:
@@ -107,6 +113,8 @@ class Run {
                                                                .workers = *workers_,
                                                                .store = *session_->tape().store,
                                                                .log = *session_->tape().log,
+                                                               .dead_letters = *session_->tape().dead_letter_log,
+                                                               .replayed_of = replayed_by,
                                                                .status = *board_,
                                                                .symbols = *board_,
                                                                .proofs = *proofs_,
