@@ -148,7 +148,10 @@ Result<Explanation> explain(model::BarKey key, size_t rows_max, const Limits& li
     if (!known) return known.error();
     start = std::move(known).value().value_or(Start{});
   }
-  PlainBars plain({{key.symbol}, key.interval, window.start, window.end, true}, std::move(start));
+  auto filled = read_filled(*log.value());
+  if (!filled) return filled.error();
+  PlainBars plain({{key.symbol}, key.interval, window.start, window.end, true}, std::move(start),
+                  std::move(filled).value());
   const auto bar_now = [&]() -> std::optional<model::Bar> {
     const auto at = plain.bars().find(key);
     if (at == plain.bars().end()) return std::nullopt;

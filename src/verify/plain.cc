@@ -8,6 +8,8 @@
 #include <limits>
 #include <tuple>
 
+#include "verify/reading.h"
+
 namespace tapeline::verify {
 namespace {
 
@@ -111,9 +113,28 @@ bool operator<(const Record& a, const Record& b) {
          std::tie(b.event_ms, *b.source, b.epoch, b.sequence);
 }
 
-PlainBars::PlainBars(Scope scope, std::optional<Start> start)
+Result<std::vector<Filled>> read_filled(log::Source& log) {
+  std::vector<Filled> out;
+  Reading reading(log, 0);
+  TAPELINE_TRY(reading.run([&](const codec::EntryView& entry, Position) {
+    if (entry.kind != codec::EntryKind::control) return;
+    const model::Control& control = entry.control;
+    constexpr std::string_view kPrefix = "intervals=";
+    if (control.kind != ControlKind::recomputed || !control.from || !control.to) return;
+    if (!control.detail.starts_with(kPrefix)) return;
+    auto intervals = intervals_of(std::string_view(control.detail).substr(kPrefix.size()));
+    if (!intervals) return;
+    out.push_back({control.symbol.value_or(""), std::move(*intervals),
+                   std::chrono::floor<milliseconds>(*control.from),
+                   std::chrono::ceil<milliseconds>(*control.to)});
+  }));
+  return out;
+}
+
+PlainBars::PlainBars(Scope scope, std::optional<Start> start, std::vector<Filled> filled)
     : scope_(std::move(scope)),
       cut_(start.has_value()),
+      filled_(std::move(filled)),
       latency_bound_ms_(kLatencyBoundDefaultMs),
       disorder_ms_(kDisorderDefaultMs),
       intervals_(intervals_of("1s,1m,5m,1h,1d").value()) {
@@ -197,7 +218,9 @@ bool PlainBars::merge(const std::string& name, Symbol& symbol, const Record& rec
   const auto serves = [&](const Served& range) {
     return range.first <= start_ms && start_ms <= range.second;
   };
-  if (std::none_of(served.begin(), served.end(), serves)) return false;
+  if (std::none_of(served.begin(), served.end(), serves) &&
+      !is_filled(name, interval, window.start))
+    return false;
   const model::BarKey key{name, interval, window.start, model::Basis::all};
   const auto [at, born] = bars_.try_emplace(key);
   PlainBar& bar = at->second;
@@ -222,12 +245,23 @@ bool PlainBars::merge(const std::string& name, Symbol& symbol, const Record& rec
   return true;
 }
 
+bool PlainBars::is_filled(const std::string& name, model::Interval interval,
+                          model::EventTime start) const {
+  return std::any_of(filled_.begin(), filled_.end(), [&](const Filled& one) {
+    return (one.symbol.empty() || one.symbol == name) && one.intervals_ms.contains(interval.ms()) &&
+           one.from <= start && start < one.to;
+  });
+}
+
 PlainBars::Symbol& PlainBars::symbol(std::string_view name) {
   const auto [at, born] = symbols_.try_emplace(std::string(name), name, sessions_);
   if (!born) return at->second;
   for (const int64_t interval_ms : intervals_) {
     at->second.served[interval_ms] = {
         {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()}};
+  }
+  for (const Filled& one : filled_) {
+    for (const int64_t interval_ms : one.intervals_ms) at->second.served[interval_ms];
   }
   if (cut_) at->second.subscriptions.forget();
   return at->second;

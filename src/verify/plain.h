@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "base/position.h"
+#include "base/result.h"
 #include "codec/entry.h"
+#include "log/log.h"
 #include "model/bar.h"
 #include "model/conditions.h"
 #include "model/session.h"
@@ -46,6 +48,16 @@ struct Start {
   };
   std::vector<Source> sources;
 };
+
+/// Windows that `recompute` made, though their interval was not configured when their trades came.
+struct Filled {
+  std::string symbol;              ///< Empty: every symbol.
+  std::set<int64_t> intervals_ms;  ///< Lengths.
+  model::EventTime from, to;       ///< Of starts, [from, to).
+};
+/// The record that says so stands behind their trades: it has to be looked for first. Errors are
+/// the log's; what is damaged is passed over.
+Result<std::vector<Filled>> read_filled(log::Source& log);
 
 /// Where a record came from, for people.
 struct Origin {
@@ -117,7 +129,7 @@ struct BarRecords {
 class PlainBars {
  public:
   /// `start`: the log does not begin at its first record; what was before is known that far.
-  explicit PlainBars(Scope scope, std::optional<Start> start = {});
+  explicit PlainBars(Scope scope, std::optional<Start> start = {}, std::vector<Filled> filled = {});
   PlainBars(const PlainBars&) = delete;
   PlainBars& operator=(const PlainBars&) = delete;
 
@@ -177,6 +189,7 @@ class PlainBars {
   /// False when the scope or the interval has no such bar.
   bool merge(const std::string& name, Symbol& symbol, const Record& record,
              model::Interval interval);
+  bool is_filled(const std::string& name, model::Interval interval, model::EventTime start) const;
   void give(const std::string& name, Symbol& symbol, const std::string& source);
   void close(const std::string& name, Symbol& symbol, std::string_view cause);
   void close_all(Symbol& symbol, std::string_view cause);
@@ -190,6 +203,7 @@ class PlainBars {
 
   const Scope scope_;
   const bool cut_;
+  const std::vector<Filled> filled_;
   Position now_;
   int64_t latency_bound_ms_;
   int64_t disorder_ms_;

@@ -156,8 +156,10 @@ Result<> Pass::read_log(log::Source& log) {
     blind_ = !known.value();
     start = std::move(known).value().value_or(Start{});
   }
+  auto filled = read_filled(log);
+  if (!filled) return filled.error();
   plain_.emplace(Scope{symbols_, question_.interval, question_.from, question_.to, false},
-                 std::move(start));
+                 std::move(start), std::move(filled).value());
   Reading reading(log, Report::kDamageMax);
   Result<> compared;
   TAPELINE_TRY(reading.run([&](const codec::EntryView& entry, Position position) {

@@ -145,8 +145,10 @@ def test_an_interval_added_later_is_filled_and_stays_right(make_tapeline, small,
     assert not tapeline.export_bars("1s").splitlines()[1:]
     recompute(tapeline)
     assert_same_bars(oracle_of(first), tapeline.export_bars())
+    tapeline.run("verify", "--data-dir", tapeline.data)
     tapeline.replay(second)
     assert rows_of(tapeline) == rows_of(undisturbed)
+    tapeline.run("verify", "--data-dir", tapeline.data)
     # Without the store, from the log alone.
     for path in tapeline.data.glob("bars.sqlite*"):
         path.unlink()
