@@ -201,7 +201,9 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
   IntervalSet wanted;
   for (size_t i = 0; i < kIntervalsMax; ++i) {
     if (!state_.ever[i]) continue;
-    if (Bar* newest = newest_open(symbol.intervals[i], to_ms(time))) {
+    Bar* newest = newest_open(symbol.intervals[i], to_ms(time));
+    // A dead letter may have begun it before its interval was taken away.
+    if (newest != nullptr && symbol.intervals[i].serves(newest->start_ms)) {
       wanted.set(i);
       found[i] = newest;
       continue;

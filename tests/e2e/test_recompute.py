@@ -52,7 +52,7 @@ def tape(replayed, make_tapeline):
     return tapeline
 
 
-ONE = "WHERE symbol = 'AAPL' AND interval_ms = 60000 AND start_ms = 1723161900000"
+ONE = "WHERE symbol = 'AAPL' AND interval_ms = 60000 AND start_ms = 1723161900000 AND basis = 'all'"
 DAMAGE = {
     "a price": f"UPDATE bars SET close = '1.5' {ONE}",
     "a sum": f"UPDATE bars SET volume = '746' {ONE}",
@@ -103,7 +103,7 @@ def test_it_says_column_before_and_after(tape):
 
 
 def test_only_the_range_and_the_symbol_are_touched(tape):
-    sql(tape, "UPDATE bars SET close = '1' WHERE interval_ms = 60000")
+    sql(tape, "UPDATE bars SET close = '1' WHERE interval_ms = 60000 AND basis = 'all'")
     damaged = dict.fromkeys(rows_of(tape))
     recompute(tape, "--from", "1723161900000", "--to", "1723161900001", "--symbol", "AAPL")
     changed = [row for row in rows_of(tape) if row not in damaged]

@@ -41,15 +41,15 @@ def ask(tapeline, query):
 
 def one_bar(tapeline, where="1"):
     """(symbol, interval_ms, start_ms) of a bar in the middle of the store."""
-    rows = ask(tapeline, f"SELECT symbol, interval_ms, start_ms FROM bars WHERE {where} ORDER BY 1, 2, 3")
+    rows = ask(tapeline, f"SELECT symbol, interval_ms, start_ms FROM bars WHERE basis = 'all' AND {where} ORDER BY 1, 2, 3")
     return rows[len(rows) // 2]
 
 
-ONE = "WHERE symbol = ? AND interval_ms = ? AND start_ms = ?"
+ONE = "WHERE symbol = ? AND interval_ms = ? AND start_ms = ? AND basis = 'all'"
 
 
 def test_a_replayed_recording_is_as_its_log_says(replayed):
-    count = ask(replayed, "SELECT count(*) FROM bars")[0][0]
+    count = ask(replayed, "SELECT count(*) FROM bars WHERE basis = 'all'")[0][0]
     told = verify(replayed, code=EQUAL)
     assert told.startswith(f"{count} bars compared with ") and told.endswith(" of the log: no difference\n"), told
 
@@ -182,7 +182,7 @@ def test_what_retention_removed_cannot_be_verified(small, make_tapeline):
     assert len(rest) >= 2
     first.unlink()
     report = json.loads(verify(tapeline, "--json", code=UNVERIFIABLE))
-    count = ask(tapeline, "SELECT count(*) FROM bars")[0][0]
+    count = ask(tapeline, "SELECT count(*) FROM bars WHERE basis = 'all'")[0][0]
     # A recording's trades are older than any cut, so that any bar may have lost some.
     assert (report["outcome"], report["bars"], report["unverifiable"]) == ("unverifiable", 0, count)
 

@@ -134,7 +134,8 @@ class Records {
       if (step.repeated) trade.flags = model::kRepeated;
       if (step.what == What::replayed) {
         trade.flags |= model::kReplayed;
-        trade.sequence = 1 + step.price % 8;
+        // An element was put aside or came in, never both: no trade has these numbers.
+        trade.sequence = 1'000'000 + step.price % 8;
         on_trade(trade);
         return;
       }
