@@ -107,19 +107,19 @@ class Run {
     proofs_ = std::make_unique<LiveProofs>(*session_->tape().store, *session_->tape().log,
                                            static_cast<uint64_t>(config_.serve.records_scanned_max),
                                            config_.ingest.future_ms_max);
-    service_ =
-        std::make_unique<serve::Service>(config_.serve, plan_.identity,
-                                         serve::Service::Ports{.loop = loop_,
-                                                               .workers = *workers_,
-                                                               .store = *session_->tape().store,
-                                                               .log = *session_->tape().log,
-                                                               .dead_letters = *session_->tape().dead_letter_log,
-                                                               .replayed_of = replayed_by,
-                                                               .status = *board_,
-                                                               .symbols = *board_,
-                                                               .proofs = *proofs_,
-                                                               .settings = config_.declarer,
-                                                               .metrics = metrics_});
+    service_ = std::make_unique<serve::Service>(
+        config_.serve, plan_.identity,
+        serve::Service::Ports{.loop = loop_,
+                              .workers = *workers_,
+                              .store = *session_->tape().store,
+                              .log = *session_->tape().log,
+                              .dead_letters = *session_->tape().dead_letter_log,
+                              .replayed_of = replayed_by,
+                              .status = *board_,
+                              .symbols = *board_,
+                              .proofs = *proofs_,
+                              .settings = config_.declarer,
+                              .metrics = metrics_});
     TAPELINE_TRY(service_->listen());
     make_origin(speed);
     board_->show(origin_.get());
