@@ -313,8 +313,11 @@ def key_of_sample(text):
 
 
 def is_sqlite(path):
-    with open(path, "rb") as file:
-        return file.read(16) == b"SQLite format 3\0"
+    try:
+        with open(path, "rb") as file:
+            return file.read(16) == b"SQLite format 3\0"
+    except FileNotFoundError:  # it was removed or renamed since it was listed
+        return False
 
 
 def oracle(
