@@ -89,7 +89,7 @@ class EligibleBox {
   Eligible& operator*() const { return *held_; }
   Eligible* operator->() const { return held_.get(); }
   Eligible& put(Eligible value) {
-    held_ = std::make_unique<Eligible>(std::move(value));
+    held_ = std::make_unique<Eligible>(value);
     return *held_;
   }
 

@@ -165,7 +165,7 @@ EligibleBox read_eligible(StateReader& in, int64_t trades) {
     out.candidate_price = in.decimal();
   }
   if (out.excluded == 0) in.fail();
-  box.put(std::move(out));
+  box.put(out);
   return box;
 }
 
