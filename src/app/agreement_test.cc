@@ -17,29 +17,10 @@ namespace {
 
 using engine::testing::Records;
 using engine::testing::Step;
-using engine::testing::steps;
-using engine::testing::What;
 using engine::testing::World;
 
 /// Each property takes more logs than the library's hundred, unless RC_PARAMS says otherwise.
 [[maybe_unused]] const int kParametersSet = setenv("RC_PARAMS", "max_success=1000", 0);
-
-rc::Gen<std::vector<Step>> logs() {
-  return rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
-                                                      {3, What::replayed},
-                                                      {4, What::tick},
-                                                      {1, What::lagging_tick},
-                                                      {1, What::ended},
-                                                      {1, What::opened},
-                                                      {1, What::closed},
-                                                      {3, What::subscribed},
-                                                      {1, What::unsubscribed},
-                                                      {2, What::gap},
-                                                      {1, What::gap_of_symbol},
-                                                      {1, What::intervals},
-                                                      {1, What::disorder},
-                                                      {1, What::calendar}}));
-}
 
 std::string describe(const verify::PlainBars& plain) {
   std::string out;
@@ -52,7 +33,7 @@ std::string describe(const verify::PlainBars& plain) {
 /// Laws 3 and 4 and the rules of lateness and coverage: the engine agrees with the plain
 /// implementation in every bar, open, final or revised, however it commits and restarts.
 RC_GTEST_PROP(Agreement, OfEngineAndPlainImplementation, ()) {
-  const auto log = *logs();
+  const auto log = *engine::testing::mixed_logs();
   const auto habits = *rc::gen::elementOf(engine::testing::all_habits());
   World world(habits);
   verify::PlainBars plain({});

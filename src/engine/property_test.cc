@@ -39,21 +39,7 @@ std::string describe_history(model::Bar bar) {
 
 /// Law 3 with everything that a log can hold: bars, certificates, gaps and symbols.
 RC_GTEST_PROP(EngineProperty, DoesNotDependOnHowItCommitsAndRestarts, ()) {
-  const auto log = *rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
-                                                                 {3, What::replayed},
-                                                                 {3, What::replayed},
-                                                                 {4, What::tick},
-                                                                 {1, What::lagging_tick},
-                                                                 {1, What::ended},
-                                                                 {1, What::opened},
-                                                                 {1, What::closed},
-                                                                 {3, What::subscribed},
-                                                                 {1, What::unsubscribed},
-                                                                 {2, What::gap},
-                                                                 {1, What::gap_of_symbol},
-                                                                 {1, What::intervals},
-                                                                 {1, What::disorder},
-                                                                 {1, What::calendar}}));
+  const auto log = *testing::mixed_logs();
   const auto outcome = [&](const Habits& habits) {
     World world(habits);
     Records records;

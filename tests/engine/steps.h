@@ -101,6 +101,24 @@ inline rc::Gen<Step> steps(std::vector<std::pair<size_t, What>> weights) {
       rc::gen::set(&Step::repeated, rc::gen::weightedElement<bool>({{5, false}, {1, true}})));
 }
 
+/// Logs with everything that one can hold.
+inline rc::Gen<std::vector<Step>> mixed_logs() {
+  return rc::gen::container<std::vector<Step>>(steps({{24, What::trade},
+                                                      {3, What::replayed},
+                                                      {4, What::tick},
+                                                      {1, What::lagging_tick},
+                                                      {1, What::ended},
+                                                      {1, What::opened},
+                                                      {1, What::closed},
+                                                      {3, What::subscribed},
+                                                      {1, What::unsubscribed},
+                                                      {2, What::gap},
+                                                      {1, What::gap_of_symbol},
+                                                      {1, What::intervals},
+                                                      {1, What::disorder},
+                                                      {1, What::calendar}}));
+}
+
 inline constexpr std::array<std::string_view, 3> kSources = {"feed", "recording:b", "a"};
 inline constexpr std::array<std::string_view, 3> kSymbols = {"X:A", "BINANCE:B", "AAPL"};
 inline constexpr std::array<std::string_view, 4> kIntervalSets = {"1s,1m,5m,1h,1d", "5s,1m",
