@@ -30,12 +30,13 @@ DEADLINE_S = 120
 ACCEPTED = "tapeline_ingest_trades_total"
 REJECTED = ("tapeline_ingest_elements_rejected_total", "tapeline_ingest_frames_rejected_total")
 
-# Every record is a batch, a block and a commit of its own, segments are short, nothing stays in memory.
+# Every record is a batch, a block and a commit of its own, groups and segments are short, nothing stays in memory.
 SMALLEST = {
     "TAPELINE_ENGINE_CACHE_BYTES_MAX": "0",
     "TAPELINE_PIPELINE_COMMIT_RECORDS_MAX": "1",
     "TAPELINE_INGEST_BATCH_BYTES": "1",
     "TAPELINE_LOG_BLOCK_BYTES": "1",
+    "TAPELINE_LOG_PENDING_BYTES_MAX": "4096",
     "TAPELINE_LOG_SEGMENT_BYTES_MAX": "16384",
     "TAPELINE_LOG_TAIL_BYTES_MAX": "0",
 }

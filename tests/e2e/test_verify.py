@@ -176,7 +176,10 @@ def test_a_log_whose_end_is_missing_is_found(replayed):
 
 
 def test_what_retention_removed_cannot_be_verified(small, make_tapeline):
-    tapeline = make_tapeline(TAPELINE_LOG_SEGMENT_BYTES_MAX="65536", TAPELINE_INGEST_BATCH_BYTES="4096")
+    # However slow the machine, no group of records is larger than a segment.
+    tapeline = make_tapeline(
+        TAPELINE_LOG_SEGMENT_BYTES_MAX="16384", TAPELINE_INGEST_BATCH_BYTES="1024", TAPELINE_LOG_PENDING_BYTES_MAX="4096"
+    )
     tapeline.replay(small)
     first, *rest = tapeline.segments()
     assert len(rest) >= 2
