@@ -1,5 +1,5 @@
 // Any bytes as the state of a stored bar, sealed with a right checksum: refused with a sentence
-// that names the bar, or taken up and written as it is read again.
+// that names the bar, or taken up, shown in both bases, and written as it is read again.
 
 #include <cstdint>
 #include <string>
@@ -23,6 +23,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (const auto read = engine::decode_row(row, sources, bar); !read) {
     CHECK(read.error().message().find("AAPL") != std::string::npos, "{}", read.error().message());
     return 0;
+  }
+  bar.start_ms = row.bar.key.start.time_since_epoch().count();
+  bar.end_ms = row.bar.end.time_since_epoch().count();
+  const model::SessionRules sessions;
+  const engine::Symbol symbol(0, row.bar.key.symbol, sessions);
+  for (const int64_t interval_ms : {60'000, 86'400'000}) {
+    bar.interval = engine::interval_index(model::Interval(interval_ms));
+    const model::Bar all = engine::present(bar, symbol, sources);
+    const model::Bar eligible = engine::present_eligible(bar, symbol, sources);
+    CHECK(all.trade_count >= eligible.trade_count);
   }
   row.state = engine::encode_state(bar, sources);
   engine::Bar again;

@@ -12,6 +12,8 @@ using std::chrono::milliseconds;
 
 constexpr size_t kSessions = 5;
 constexpr size_t kUsualBytes = 160;
+/// More records no bar has, so that counts of all its sessions can be added.
+constexpr int64_t kRecordsMax = int64_t{1} << 56;
 static_assert(static_cast<size_t>(model::Session::continuous) + 1 == kSessions,
               "a new session needs a new version of the state");
 
@@ -116,11 +118,18 @@ RecordKey read_key(StateReader& in) {
   return key;
 }
 
-PricePath read_path(StateReader& in) {
+/// A count that may not exceed what it is part of.
+int64_t read_count(StateReader& in, int64_t greatest) {
+  const auto count = static_cast<int64_t>(in.varint());
+  if (count >= 0 && count <= greatest) return count;
+  in.fail();
+  return 0;
+}
+
+PricePath read_path(StateReader& in, int64_t greatest) {
   PricePath path;
-  path.count = static_cast<int64_t>(in.varint());
-  if (path.count < 0) in.fail();
-  if (path.count <= 0) return path;
+  path.count = read_count(in, greatest);
+  if (path.count == 0) return path;
   path.first = read_key(in);
   path.last = read_key(in);
   path.open = in.decimal();
@@ -130,30 +139,13 @@ PricePath read_path(StateReader& in) {
   return path;
 }
 
-/// Puts ids in place of a state's numbers; false when there is no such number.
-bool resolve(PricePath& path, const std::vector<SourceId>& local) {
-  if (path.count == 0) return true;
-  if (path.first.source >= local.size() || path.last.source >= local.size()) return false;
-  path.first.source = local[path.first.source];
-  path.last.source = local[path.last.source];
-  return true;
-}
-
-/// What a whole-number count says that may not exceed the trades it is of.
-int64_t read_count(StateReader& in, int64_t greatest) {
-  const auto count = static_cast<int64_t>(in.varint());
-  if (count < 0 || count > greatest) in.fail();
-  return count;
-}
-
 EligibleBox read_eligible(StateReader& in, int64_t trades) {
   EligibleBox box;
   if (!in.flag()) return box;
   Eligible out;
   out.count = read_count(in, trades);
   out.excluded = read_count(in, trades);
-  out.last = read_path(in);
-  if (out.last.count > trades) in.fail();
+  out.last = read_path(in, trades);
   out.ranged = read_count(in, trades);
   out.high = in.decimal();
   out.low = in.decimal();
@@ -171,24 +163,54 @@ EligibleBox read_eligible(StateReader& in, int64_t trades) {
 
 Partial read_partial(StateReader& in) {
   Partial partial;
-  partial.trades = read_path(in);
+  partial.trades = read_path(in, kRecordsMax);
   partial.volume = in.sum();
   partial.notional = in.sum();
-  partial.updates = read_path(in);
-  partial.suspects = static_cast<int64_t>(in.varint());
+  partial.updates = read_path(in, kRecordsMax);
+  partial.suspects = read_count(in, partial.records());
   partial.eligible = read_eligible(in, partial.trades.count);
   if (partial.records() == 0) in.fail();
-  if (partial.suspects < 0 || partial.suspects > partial.records()) in.fail();
   return partial;
 }
 
-bool resolve(EligibleBox& box, const std::vector<SourceId>& local) {
-  if (!box) return true;
-  if (!resolve(box->last, local)) return false;
-  if (!box->has_candidate) return true;
-  if (box->candidate.source >= local.size()) return false;
-  box->candidate.source = local[box->candidate.source];
-  return true;
+/// Puts ids in place of the numbers of a bar's state. False for a number that it does not have and
+/// for a key outside of the bar's window.
+class Resolver {
+ public:
+  Resolver(const model::Bar& bar, const std::vector<SourceId>& local)
+      : start_ms_(bar.key.start.time_since_epoch().count()),
+        end_ms_(bar.end.time_since_epoch().count()),
+        local_(local) {}
+
+  bool resolve(Partial& partial) const {
+    return resolve(partial.trades) && resolve(partial.updates) && resolve(partial.eligible);
+  }
+
+ private:
+  bool resolve(RecordKey& key) const {
+    if (key.source >= local_.size()) return false;
+    key.source = local_[key.source];
+    return key.event_ms >= start_ms_ && key.event_ms < end_ms_;
+  }
+  bool resolve(PricePath& path) const {
+    return path.count == 0 || (resolve(path.first) && resolve(path.last));
+  }
+  bool resolve(EligibleBox& box) const {
+    return !box || (resolve(box->last) && (!box->has_candidate || resolve(box->candidate)));
+  }
+
+  const int64_t start_ms_, end_ms_;
+  const std::vector<SourceId>& local_;
+};
+
+/// The bar's candidate is that of its regular session.
+bool has_candidate(const Bar& bar) {
+  bool found = false;
+  for_each_partial(bar, [&](model::Session session, const Partial& partial) {
+    if (session != model::Session::regular || !partial.eligible) return;
+    found = partial.eligible->has_candidate;
+  });
+  return found;
 }
 
 void show_prices(const PricePath& path, model::PricedBy by, model::Bar& out) {
@@ -352,12 +374,12 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   std::vector<SourceId> local;
   local.reserve(names.size());
   for (const std::string_view name : names) local.push_back(sources.intern(name));
+  const Resolver resolver(row.bar, local);
   for (auto& [session, partial] : partials) {
-    if (!resolve(partial.trades, local) || !resolve(partial.updates, local) ||
-        !resolve(partial.eligible, local))
-      return damaged(row);
+    if (!resolver.resolve(partial)) return damaged(row);
     bar.of(session) = partial;
   }
+  if (bar.candidate_counts && !has_candidate(bar)) return damaged(row);
   bar.revision = row.bar.revision;
   bar.final = row.bar.final;
   bar.merged_till = bar.changed = row.bar.through;
