@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 JOBS ?= $(shell nproc)
 ARGS ?=
 PYTEST_ARGS ?=
-FUZZ_SECONDS ?= 60
+FUZZ_TIMES ?= 1
 KILLS ?= 50
 SEED ?= 1
 SEEDS ?= 10000
@@ -83,11 +83,11 @@ crash: ## Kill Tapeline KILLS (50) times with kill -9, at named points and at ra
 	@TAPELINE_BIN=build/dev/tapeline scripts/python tests/crash/crash_loop.py --kills $(KILLS) --seed $(SEED)
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZ_SECONDS (60) seconds, starting from its corpus
+fuzz: ## Execute every fuzz target FUZZ_TIMES (1) times as often as fuzz/executions says, starting from its corpus
 	@scripts/setup all
 	@$(MAKE) build/fuzz/build.ninja
 	@ninja -C build/fuzz -j $(JOBS) fuzzers
-	@scripts/fuzz $(FUZZ_SECONDS)
+	@scripts/fuzz $(FUZZ_TIMES)
 
 .PHONY: simulation
 simulation: ## Run the whole pipeline in a simulated world over SEEDS (10000) seeds from FROM (1), for at most SECONDS_MAX (600) seconds
