@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "codec/csv.h"
 #include "codec/dead_letter.h"
 #include "model/digest.h"
 #include "model/time.h"
@@ -129,6 +130,8 @@ const std::vector<Column<codec::TradeView>>& trade_columns() {
       {"trade_timestamp_ms", true,
        [](const TradeView& t, std::string& out) { append_integer(out, ms(t.event_time)); }},
       {"conditions", false,
+       [](const TradeView& t, std::string& out) { codec::append_conditions(out, t.conditions); }},
+      {"codes", false,
        [](const TradeView& t, std::string& out) {
          bool first = true;
          t.conditions.for_each([&](std::string_view name) {

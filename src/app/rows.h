@@ -33,8 +33,8 @@ struct Column {
 inline constexpr size_t kStableBarColumns = 12;
 const std::vector<Column<model::Bar>>& bar_columns();
 
-/// Every column that trades have; the first `kStableTradeColumns` are those of a recording, so
-/// that an export can be replayed.
+/// Every column that trades have; the first `kStableTradeColumns` are those of a recording, the
+/// tape's letters for conditions included, so that an export can be replayed.
 inline constexpr size_t kStableTradeColumns = 5;
 const std::vector<Column<codec::TradeView>>& trade_columns();
 

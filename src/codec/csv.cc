@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 #include <string>
 
 #include "codec/fields.h"
@@ -17,6 +18,14 @@ using model::RejectReason;
 
 constexpr char kSeparator = ';';
 constexpr std::string_view kUnknownPrefix = "tape:";
+constexpr std::string_view kCodePrefix = "code:";
+constexpr char kEscape = '%';
+constexpr std::string_view kHexDigits = "0123456789ABCDEF";
+
+/// What cannot stand in a field of conditions.
+bool is_reserved(char c) {
+  return c == kSeparator || c == kEscape || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
 
 /// For each character its code, or "tape:X".
 class LetterTable {
@@ -31,22 +40,42 @@ class LetterTable {
       if (known.letter == 0) continue;
       codes_.push_back(std::to_string(known.code));
       names_[static_cast<uint8_t>(known.letter)] = codes_.back();
+      letters_.emplace(codes_.back(), known.letter);
     }
   }
   LetterTable(const LetterTable&) = delete;
   LetterTable& operator=(const LetterTable&) = delete;
 
   std::string_view operator[](char letter) const { return names_[static_cast<uint8_t>(letter)]; }
+  /// Nothing for a condition that no letter becomes.
+  std::optional<char> letter_of(std::string_view condition) const {
+    if (const auto known = letters_.find(condition); known != letters_.end()) return known->second;
+    if (!condition.starts_with(kUnknownPrefix)) return std::nullopt;
+    if (condition.size() != kUnknownPrefix.size() + 1) return std::nullopt;
+    const char letter = condition.back();
+    if (is_reserved(letter) || (*this)[letter] != condition) return std::nullopt;
+    return letter;
+  }
 
  private:
   std::array<std::array<char, kUnknownPrefix.size() + 1>, 256> unknown_;
   std::deque<std::string> codes_;
   std::array<std::string_view, 256> names_;
+  std::map<std::string_view, char> letters_;  ///< By code.
 };
 
 const LetterTable& letter_table() {
   static const LetterTable table;
   return table;
+}
+
+/// A text of the tape that is read as it stands.
+std::optional<std::string_view> tape_text(std::string_view condition) {
+  if (!condition.starts_with(kUnknownPrefix)) return std::nullopt;
+  const std::string_view text = condition.substr(kUnknownPrefix.size());
+  if (text.size() < 2 || text.starts_with(kCodePrefix)) return std::nullopt;
+  if (std::ranges::any_of(text, is_reserved)) return std::nullopt;
+  return text;
 }
 
 Element rejected(Element element, RejectReason reason) {
@@ -123,25 +152,67 @@ bool CsvRowParser::split_quoted(std::string_view line) {
   return false;
 }
 
-ConditionsView CsvRowParser::map_conditions(std::string_view letters) {
+ConditionsView CsvRowParser::map_conditions(std::string_view field) {
   const LetterTable& table = letter_table();
   conditions_.clear();
-  unknown_letters_.clear();
-  unknown_letters_.reserve(letters.size() * (kUnknownPrefix.size() + 1));
-  while (!letters.empty()) {
-    const size_t size = std::min(letters.find(kSeparator), letters.size());
-    const std::string_view letter = letters.substr(0, size);
-    letters.remove_prefix(std::min(size + 1, letters.size()));
-    if (letter.empty()) continue;
-    if (letter.size() == 1) {
-      conditions_.push_back(table[letter[0]]);
-      continue;
-    }
-    const size_t begin = unknown_letters_.size();
-    unknown_letters_.append(kUnknownPrefix).append(letter);
-    conditions_.push_back(std::string_view(unknown_letters_).substr(begin));
+  texts_.clear();
+  // What is reserved does not move.
+  texts_.reserve(field.size() * (kUnknownPrefix.size() + 1));
+  while (!field.empty()) {
+    const size_t size = std::min(field.find(kSeparator), field.size());
+    const std::string_view text = field.substr(0, size);
+    field.remove_prefix(std::min(size + 1, field.size()));
+    if (text.empty()) continue;
+    conditions_.push_back(text.size() == 1 ? table[text[0]] : map_text(text));
   }
   return ConditionsView(conditions_);
+}
+
+std::string_view CsvRowParser::map_text(std::string_view text) {
+  const size_t begin = texts_.size();
+  if (!text.starts_with(kCodePrefix)) {
+    texts_.append(kUnknownPrefix).append(text);
+    return std::string_view(texts_).substr(begin);
+  }
+  text.remove_prefix(kCodePrefix.size());
+  for (; !text.empty(); text.remove_prefix(1)) {
+    const size_t high = text.size() < 3 ? std::string_view::npos : kHexDigits.find(text[1]);
+    const size_t low = text.size() < 3 ? std::string_view::npos : kHexDigits.find(text[2]);
+    if (text[0] != kEscape || high == std::string_view::npos || low == std::string_view::npos) {
+      texts_.push_back(text[0]);
+      continue;
+    }
+    texts_.push_back(static_cast<char>(high * 16 + low));
+    text.remove_prefix(2);
+  }
+  return std::string_view(texts_).substr(begin);
+}
+
+void append_conditions(std::string& out, const ConditionsView& conditions) {
+  bool first = true;
+  conditions.for_each([&](std::string_view condition) {
+    if (!first) out += kSeparator;
+    first = false;
+    if (const auto letter = letter_table().letter_of(condition)) {
+      out += *letter;
+      return;
+    }
+    if (const auto text = tape_text(condition)) {
+      out += *text;
+      return;
+    }
+    out += kCodePrefix;
+    for (const char c : condition) {
+      if (!is_reserved(c)) {
+        out += c;
+        continue;
+      }
+      const auto byte = static_cast<unsigned char>(c);
+      out += kEscape;
+      out += kHexDigits[byte / 16];
+      out += kHexDigits[byte % 16];
+    }
+  });
 }
 
 }  // namespace tapeline::codec

@@ -29,9 +29,12 @@ struct CsvFields {
 /// malformed_row or not_utf8; its fields are judged like those of a frame, in the order symbol,
 /// price, volume, time.
 ///
-/// Conditions are the tape's letters joined with ';': each becomes Finnhub's code (those of
-/// model::condition_names), or stays as
-/// "tape:X" when it has none. An empty field is an empty list.
+/// Conditions are joined with ';'. An empty field is an empty list. Each is
+///
+///     letter          of the tape: becomes Finnhub's code (model::condition_names), or "tape:X"
+///     'code:' text    a condition as Finnhub has it, for those without a letter; "%3B" stands for
+///                     the byte 3b, so that any text can be written
+///     text            any other, of the tape: becomes "tape:text"
 class CsvRowParser {
  public:
   explicit CsvRowParser(size_t symbol_bytes_max = 64) : symbol_bytes_max_(symbol_bytes_max) {}
@@ -50,13 +53,18 @@ class CsvRowParser {
 
   bool split(std::string_view line);
   bool split_quoted(std::string_view line);
-  ConditionsView map_conditions(std::string_view letters);
+  ConditionsView map_conditions(std::string_view field);
+  std::string_view map_text(std::string_view text);
 
   const size_t symbol_bytes_max_;
   std::string_view fields_[kColumns];
-  std::string unquoted_;         ///< Fields without their quotes.
-  std::string unknown_letters_;  ///< "tape:..." of conditions longer than a letter.
+  std::string unquoted_;  ///< Fields without their quotes.
+  std::string texts_;     ///< Of conditions longer than a letter.
   std::vector<std::string_view> conditions_;
 };
+
+/// A trade's conditions as a recording has them: CsvRowParser reads the same ones from it. Not
+/// quoted.
+void append_conditions(std::string& out, const ConditionsView& conditions);
 
 }  // namespace tapeline::codec

@@ -56,6 +56,49 @@ TEST(Csv, MapsTheTapesLettersToFinnhubsCodes) {
             "tape:X tape:Y tape:0 tape:1 tape:2 tape:3 tape:5 tape:6 tape:8 tape:9");
 }
 
+TEST(Csv, TakesConditionsWithoutALetter) {
+  EXPECT_EQ(parsed("A,1,2,3,code:2;I;code:99"), "A 1 2 @3 2 12 99");
+  EXPECT_EQ(parsed("A,1,2,3,code:a%3Bb%25%0A;code:%;code:%zz;code:%3b"),
+            "A 1 2 @3 a;b%\n % %zz %3b");
+  EXPECT_EQ(parsed("A,1,2,3,code:;co"), "A 1 2 @3  tape:co");
+}
+
+std::string written(const std::vector<std::string_view>& conditions) {
+  std::string out;
+  append_conditions(out, ConditionsView(conditions));
+  return out;
+}
+
+TEST(Csv, WritesConditionsAsARecordingHasThem) {
+  EXPECT_EQ(written({}), "");
+  EXPECT_EQ(written({"1", "8", "24", "12", "32"}), "@;F;T;I;4");
+  EXPECT_EQ(written({"2", "4", "99", ""}), "code:2;code:4;code:99;code:");
+  EXPECT_EQ(written({"tape:X", "tape:XY", "tape:@", "tape:code:1", "tape:"}),
+            "X;XY;code:tape:@;code:tape:code:1;code:tape:");
+  EXPECT_EQ(written({"a;b", "a%b", "a\nb", "tape:;"}),
+            "code:a%3Bb;code:a%25b;code:a%0Ab;code:tape:%3B");
+}
+
+/// A recording written by us is read as what it was.
+RC_GTEST_PROP(CsvProperty, WrittenConditionsAreReadAsTheSame, ()) {
+  const auto pieces = *rc::gen::container<std::vector<std::string>>(rc::gen::oneOf(
+      rc::gen::map(rc::gen::inRange(0, 60), [](int code) { return std::to_string(code); }),
+      rc::gen::map(
+          rc::gen::container<std::string>(rc::gen::elementOf(std::string("tape:cod%;3B@,\"\r\n"))),
+          [](std::string text) { return text; }),
+      rc::gen::map(rc::gen::container<std::string>(rc::gen::inRange<char>(0, 127)),
+                   [](const std::string& text) { return "tape:" + text; })));
+  const std::vector<std::string_view> conditions(pieces.begin(), pieces.end());
+  std::string line = "A,1,2,3,\"";
+  for (const char c : written(conditions)) line.append(c == '"' ? 2 : 1, c);
+  CsvRowParser parser;
+  const auto row = parser.fields(line + "\"");
+  RC_ASSERT(row);
+  std::vector<std::string> read;
+  row->conditions.for_each([&](std::string_view condition) { read.emplace_back(condition); });
+  RC_ASSERT(read == pieces);
+}
+
 TEST(Csv, HandsOutTextsUnjudged) {
   CsvRowParser parser;
   const auto fields = parser.fields("A,01.50,x,,@;F\r");

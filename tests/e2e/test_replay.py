@@ -2,6 +2,7 @@
 
 import datetime
 import gzip
+import json
 import zoneinfo
 
 import feeds
@@ -94,6 +95,46 @@ def test_repeating_a_replay_adds_nothing(small, tapeline, oracle_of, assert_same
     tapeline.replay(small)
     assert_same_bars(oracle_of(small), tapeline.export_bars())
     assert tapeline.export_trades() == trades
+
+
+def exported_again(tapeline, make_tapeline, folder):
+    """A second tape, replayed from the first one's export of trades."""
+    file = folder / "exported.csv"
+    file.write_text(tapeline.export_trades(), "utf-8")
+    again = make_tapeline("again")
+    again.replay(file, timeout=300)
+    return again
+
+
+@pytest.mark.parametrize("recording", ["aapl_taq_20100507.csv.gz"], indirect=True)
+def test_exported_trades_of_a_recording_are_the_recording(recording, tapeline, make_tapeline, tmp_path):
+    """Half its trades have conditions. One symbol, so that the rows keep their order."""
+    tapeline.replay(recording, timeout=300)
+    with feeds.open_text(recording) as text:
+        assert tapeline.export_trades() == text.read()
+
+
+def test_exported_trades_replay_to_the_same_trades_and_bars(small, tapeline, make_tapeline, tmp_path):
+    tapeline.replay(small)
+    again = exported_again(tapeline, make_tapeline, tmp_path)
+    assert again.export_trades() == tapeline.export_trades()
+    for basis in ("all", "eligible"):
+        assert again.export_bars(basis=basis) == tapeline.export_bars(basis=basis)
+
+
+def test_exported_frames_replay_to_the_same_codes(tapeline, make_tapeline, tmp_path):
+    """What the feed sends has codes that no letter of the tape stands for, and texts of any kind."""
+    codes = [["1", "12"], ["2"], ["4", "24"], [], ["99", "foo;bar", "100%", "tape:@", "a\nb", ""], ["32"]]
+    frames = tmp_path / "frames.jsonl"
+    rows = [{"s": "AAPL", "p": 10 + n, "v": 1, "t": 1786456800000 + n, "c": c} for n, c in enumerate(codes)]
+    frames.write_text(json.dumps({"type": "trade", "data": rows}) + "\n", "utf-8")
+    tapeline.replay(frames)
+    again = exported_again(tapeline, make_tapeline, tmp_path)
+    columns = ("--columns", "symbol,price,volume,trade_timestamp_ms,codes")
+    told = [each.run("export", "trades", "--data-dir", each.data, *columns).stdout for each in (tapeline, again)]
+    assert told[0] == told[1] and "foo;bar" in told[0]
+    for basis in ("all", "eligible"):
+        assert again.export_bars(basis=basis) == tapeline.export_bars(basis=basis)
 
 
 def test_recordings_add_up(small, tapeline, tmp_path, oracle_of, assert_same_bars):

@@ -22,7 +22,7 @@ constexpr size_t kTradesHeldMax = 2'000'000;
 constexpr const char* kTableBarColumns =
     "symbol,interval,start,open,high,low,close,volume,vwap,count,price_update_count,revision,final,"
     "gap";
-constexpr const char* kTableTradeColumns = "time,symbol,price,volume,conditions";
+constexpr const char* kTableTradeColumns = "time,symbol,price,volume,codes";
 
 /// The newest `limit` of what is taken, oldest first; 0 keeps nothing.
 template <typename T>
