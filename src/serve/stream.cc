@@ -16,19 +16,6 @@ namespace {
 constexpr std::chrono::milliseconds kStatusInterval{1'000};
 constexpr int kGoingAway = 1001;
 
-/// `{"type":"bars","symbol":"AAPL","interval":"1m",`; of a snapshot with its channel.
-std::string message_head(std::string_view type, std::string_view channel, std::string_view symbol,
-                         std::optional<model::Interval> interval) {
-  std::string text = "{";
-  JsonWriter json(text);
-  json.key("type").text(type);
-  if (type == "snapshot" || type == "subscribed" || type == "unsubscribed")
-    json.key("channel").text(channel);
-  if (!symbol.empty()) json.key("symbol").text(symbol);
-  if (interval) json.key("interval").text(model::to_text(*interval));
-  return text;
-}
-
 /// head `,"name":[` items `]}`
 template <typename Items, typename Append>
 std::string message(std::string head, std::string_view name, const Items& items,
@@ -37,24 +24,6 @@ std::string message(std::string head, std::string_view name, const Items& items,
   JsonWriter(head).key(name).array(items, append);
   head += '}';
   return head;
-}
-
-/// `pieces`: bars by start, each encoded.
-template <typename Pieces>
-std::string bars_message(std::string_view symbol, model::Interval interval, const Pieces& pieces) {
-  return message(message_head("bars", "", symbol, interval), "bars", pieces,
-                 [](std::string& out, const auto& piece) { out += *piece.second; });
-}
-
-/// `pieces`: trades, each encoded. `skipped` is left out when it is none.
-template <typename Pieces>
-std::string trades_message(std::string_view symbol, const Pieces& pieces, int64_t skipped) {
-  std::string text = message(message_head("trades", "", symbol, std::nullopt), "trades", pieces,
-                             [](std::string& out, const auto& piece) { out += *piece; });
-  if (skipped == 0) return text;
-  text.pop_back();
-  fmt::format_to(std::back_inserter(text), ",\"skipped\":{}}}", skipped);
-  return text;
 }
 
 }  // namespace
@@ -183,17 +152,50 @@ void Stream::receive(uint64_t id, std::string_view text) {
     if (!interval)
       return send_error(*session, "invalid", "'interval' must be one such as 1s, 1m, 5m, 1h, 1d");
     topic.interval = *interval;
+    const std::string& basis = members["basis"];
+    if (basis == "eligible")
+      topic.basis = model::Basis::eligible;
+    else if (!basis.empty() && basis != "all")
+      return send_error(*session, "invalid", "'basis' must be all or eligible");
   }
   if (op == "subscribe") return subscribe(id, *session, topic);
   unsubscribe(id, *session, topic);
-  send(*session, acknowledgement("unsubscribed", topic));
+  send(*session, head_of("unsubscribed", topic) + "}");
 }
 
-std::string Stream::acknowledgement(std::string_view type, const Topic& topic) {
+/// `{"type":"bars","symbol":"AAPL","interval":"1m","basis":"all"`; of others than changes with its
+/// channel.
+std::string Stream::head_of(std::string_view type, const Topic& topic) {
   constexpr std::string_view kNames[] = {"bars", "trades", "status"};
-  const auto interval =
-      topic.kind == Kind::bars ? std::optional(topic.interval) : std::optional<model::Interval>();
-  return message_head(type, kNames[static_cast<size_t>(topic.kind)], topic.symbol, interval) + "}";
+  const std::string_view channel = kNames[static_cast<size_t>(topic.kind)];
+  std::string text = "{";
+  JsonWriter json(text);
+  json.key("type").text(type);
+  if (type != channel) json.key("channel").text(channel);
+  if (topic.kind == Kind::status) return text;
+  json.key("symbol").text(topic.symbol);
+  if (topic.kind == Kind::trades) return text;
+  json.key("interval").text(model::to_text(topic.interval));
+  json.key("basis").text(model::to_string(topic.basis));
+  return text;
+}
+
+/// `pieces`: bars by start, each encoded.
+template <typename Pieces>
+std::string Stream::bars_message(const Topic& topic, const Pieces& pieces) {
+  return message(head_of("bars", topic), "bars", pieces,
+                 [](std::string& out, const auto& piece) { out += *piece.second; });
+}
+
+/// `pieces`: trades, each encoded. `skipped` is left out when it is none.
+template <typename Pieces>
+std::string Stream::trades_message(const Topic& topic, const Pieces& pieces, int64_t skipped) {
+  std::string text = message(head_of("trades", topic), "trades", pieces,
+                             [](std::string& out, const auto& piece) { out += *piece; });
+  if (skipped == 0) return text;
+  text.pop_back();
+  fmt::format_to(std::back_inserter(text), ",\"skipped\":{}}}", skipped);
+  return text;
 }
 
 void Stream::subscribe(uint64_t id, Session& session, const Topic& topic) {
@@ -211,7 +213,7 @@ void Stream::subscribe(uint64_t id, Session& session, const Topic& topic) {
                                     "engine.intervals",
                                     model::to_text(topic.interval)));
   }
-  send(session, acknowledgement("subscribed", topic));
+  send(session, head_of("subscribed", topic) + "}");
   if (known) return;
 
   Subscription& subscription = session.subscriptions[topic];
@@ -247,16 +249,18 @@ void Stream::begin_snapshot(uint64_t id, const Topic& topic, Subscription& subsc
   subscription.waiting = true;
   subscription.lost = false;
   subscription.bars.clear();
-  const store::BarQuery query{
-      .symbol = topic.symbol, .interval = topic.interval, .limit = kSnapshotBars, .newest = true};
+  const store::BarQuery query{.symbol = topic.symbol,
+                              .interval = topic.interval,
+                              .basis = topic.basis,
+                              .limit = kSnapshotBars,
+                              .newest = true};
   const auto job = [self = std::weak_ptr<Stream*>(self_), &loop = ports_.loop,
                     &queries = ports_.queries, query, newer = ports_.hub.view().newer(query), id,
                     topic, number = subscription.number] {
     auto bars = queries.bars(query, newer);
     Result<std::string> text = std::string();
     if (bars)
-      text = message(message_head("snapshot", "bars", topic.symbol, topic.interval), "bars",
-                     bars.value(), append_bar);
+      text = message(head_of("snapshot", topic), "bars", bars.value(), append_bar);
     else
       text = bars.error();
     loop.post([self, id, topic, number, text = std::move(text)] {
@@ -289,27 +293,24 @@ void Stream::finish_snapshot(uint64_t id, const Topic& topic, uint64_t number,
 }
 
 void Stream::send_trade_snapshot(Session& session, const Topic& topic) {
-  send(session, message(message_head("snapshot", "trades", topic.symbol, std::nullopt), "trades",
-                        ports_.hub.tape(topic.symbol), append_trade));
+  send(session,
+       message(head_of("snapshot", topic), "trades", ports_.hub.tape(topic.symbol), append_trade));
 }
 
 void Stream::publish(const Publication& publication) {
   if (channels_.empty()) return;
-  Topic topic{.kind = Kind::bars, .symbol = "", .interval = {}};
+  Topic topic{.kind = Kind::bars, .symbol = "", .interval = {}, .basis = {}};
   for (const model::Bar& bar : publication.bars) {
-    if (bar.key.basis != model::Basis::all) continue;
     topic.symbol = bar.key.symbol;
     topic.interval = bar.key.interval;
-    const auto channel = channels_.find(topic);
-    if (channel == channels_.end()) continue;
-    changed_.insert(topic);
-    if (channel->second.overflowed) continue;
-    channel->second.bars.insert_or_assign(bar.key.start, bar);
-    if (channel->second.bars.size() <= kBacklogBarsMax) continue;
-    channel->second.overflowed = true;
-    channel->second.bars.clear();
+    topic.basis = bar.key.basis;
+    take_bar(topic, bar);
+    if (bar.key.basis != model::Basis::all) continue;
+    // A bar of `eligible` has a form of its own only where it differs, and that comes behind.
+    topic.basis = model::Basis::eligible;
+    take_bar(topic, bar);
   }
-  topic = {.kind = Kind::trades, .symbol = "", .interval = {}};
+  topic = {.kind = Kind::trades, .symbol = "", .interval = {}, .basis = {}};
   for (const model::Trade& trade : publication.trades) {
     topic.symbol = trade.symbol;
     const auto found = channels_.find(topic);
@@ -323,6 +324,18 @@ void Stream::publish(const Publication& publication) {
     changed_.insert(topic);
   }
   if (!changed_.empty()) schedule();
+}
+
+void Stream::take_bar(const Topic& topic, const model::Bar& bar) {
+  const auto found = channels_.find(topic);
+  if (found == channels_.end()) return;
+  Channel& channel = found->second;
+  changed_.insert(topic);
+  if (channel.overflowed) return;
+  channel.bars.insert_or_assign(bar.key.start, bar).first->second.key.basis = topic.basis;
+  if (channel.bars.size() <= kBacklogBarsMax) return;
+  channel.overflowed = true;
+  channel.bars.clear();
 }
 
 void Stream::schedule() {
@@ -388,7 +401,7 @@ void Stream::push_bars(const Topic& topic, Channel& channel) {
     append_bar(text, bar);
     pieces.emplace(start, std::make_shared<const std::string>(std::move(text)));
   }
-  const auto make = [&] { return bars_message(topic.symbol, topic.interval, pieces); };
+  const auto make = [&] { return bars_message(topic, pieces); };
   share(topic, channel, make, [&](Subscription& subscription) {
     if (subscription.lost) return;
     const size_t before = subscription.bars.size();
@@ -409,7 +422,7 @@ void Stream::push_trades(const Topic& topic, Channel& channel) {
     pieces.push_back(std::make_shared<const std::string>(std::move(text)));
   }
   const int64_t skipped = std::exchange(channel.skipped, 0);
-  const auto make = [&] { return trades_message(topic.symbol, pieces, skipped); };
+  const auto make = [&] { return trades_message(topic, pieces, skipped); };
   const size_t sent = share(topic, channel, make, [&](Subscription& subscription) {
     subscription.skipped += skipped;
     for (const Text& piece : pieces) subscription.trades.push_back(piece);
@@ -452,11 +465,11 @@ void Stream::catch_up(uint64_t id, Session& session, const Topic& topic,
   if (subscription.waiting) return;
   if (subscription.lost) return begin_snapshot(id, topic, subscription);
   if (!subscription.bars.empty())
-    send(session, bars_message(topic.symbol, topic.interval, std::exchange(subscription.bars, {})));
+    send(session, bars_message(topic, std::exchange(subscription.bars, {})));
   if (!subscription.trades.empty()) {
     const int64_t skipped = std::exchange(subscription.skipped, 0);
     ports_.events.trades_skipped(skipped);
-    send(session, trades_message(topic.symbol, std::exchange(subscription.trades, {}), skipped));
+    send(session, trades_message(topic, std::exchange(subscription.trades, {}), skipped));
   }
 }
 

@@ -60,11 +60,12 @@ class Stream {
   using Text = std::shared_ptr<const std::string>;
   enum class Kind { bars, trades, status };
 
-  /// What can be subscribed to; symbol and interval as the kind has them.
+  /// What can be subscribed to; symbol, interval and basis as the kind has them.
   struct Topic {
     Kind kind = Kind::status;
     std::string symbol;
     model::Interval interval;
+    model::Basis basis = model::Basis::all;
     friend auto operator<=>(const Topic&, const Topic&) = default;
   };
 
@@ -116,9 +117,15 @@ class Stream {
   void catch_up(uint64_t id, Session& session, const Topic& topic, Subscription& subscription);
 
   Session* find(uint64_t id);
+  void take_bar(const Topic& topic, const model::Bar& bar);
   static void send(Session& session, std::string text);
   static void send_error(Session& session, std::string_view code, std::string_view message);
-  static std::string acknowledgement(std::string_view type, const Topic& topic);
+  /// The beginning of a message of a topic: all but what is in it, and the closing brace.
+  static std::string head_of(std::string_view type, const Topic& topic);
+  template <typename Pieces>
+  static std::string bars_message(const Topic& topic, const Pieces& pieces);
+  template <typename Pieces>
+  static std::string trades_message(const Topic& topic, const Pieces& pieces, int64_t skipped);
   std::string hello() const;
   std::string status_message() const;
 

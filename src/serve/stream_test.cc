@@ -19,6 +19,8 @@ using testing::SizeIs;
 
 constexpr const char* kBars =
     R"({"op":"subscribe","channel":"bars","symbol":"AAPL","interval":"1s"})";
+constexpr const char* kEligible =
+    R"({"op":"subscribe","channel":"bars","symbol":"AAPL","interval":"1s","basis":"eligible"})";
 constexpr const char* kTrades = R"({"op":"subscribe","channel":"trades","symbol":"AAPL"})";
 constexpr const char* kStatus = R"({"op":"subscribe","channel":"status"})";
 
@@ -120,6 +122,45 @@ TEST_F(StreamTest, OnlyWhatIsSubscribedIsSent) {
   publish_trades(1);
   pass_interval();
   EXPECT_THAT(socket->take(), IsEmpty());
+}
+
+TEST_F(StreamTest, EachBasisIsASubscriptionOfItsOwn) {
+  store::BarRow own = sample_row("AAPL", kSecond, kNowMs, 1);
+  own.bar.key.basis = model::Basis::eligible;
+  own.bar.trade_count = 7;
+  store_bars({sample_row("AAPL", kSecond, kNowMs, 1), own,
+              sample_row("AAPL", kSecond, kNowMs + 1'000, 1)});
+  auto socket = subscribed(kBars);
+  socket->on_message(kEligible);
+  settle();
+  auto sent = socket->take();
+  ASSERT_EQ(types(sent), (std::vector<std::string>{"subscribed", "snapshot"}));
+  EXPECT_THAT(sent[1], HasSubstr(R"("interval":"1s","basis":"eligible","bars":[)"));
+  EXPECT_EQ(bars(sent[1]), "0:7 1:318 ");
+  EXPECT_EQ(count(sent[1], R"("basis":"eligible")"), 3U);
+
+  // The first second has a form of its own, the second one that of all.
+  own.bar.trade_count = 8;
+  own.bar.through = Position(0, 9);
+  publish_bars({bar(0, 9, 9), own.bar, bar(1, 9, 5)});
+  pass_interval();
+  sent = socket->take();
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_EQ(bars(sent[0]), "0:9 1:5 ");
+  EXPECT_EQ(bars(sent[1]), "0:8 1:5 ");
+  EXPECT_EQ(count(sent[0], R"("basis":"all")"), 3U);
+  EXPECT_EQ(count(sent[1], R"("basis":"eligible")"), 3U);
+
+  socket->on_message(R"({"op":"unsubscribe","channel":"bars","symbol":"AAPL","interval":"1s"})");
+  publish_bars({bar(1, 10, 6)});
+  pass_interval();
+  sent = socket->take();
+  ASSERT_THAT(sent, SizeIs(2));
+  EXPECT_THAT(sent[0], HasSubstr(R"("type":"unsubscribed")"));
+  EXPECT_THAT(sent[1], HasSubstr(R"("basis":"eligible")"));
+  socket->on_message(
+      R"({"op":"subscribe","channel":"bars","symbol":"AAPL","interval":"1s","basis":"vendor"})");
+  EXPECT_THAT(socket->take(), ElementsAre(HasSubstr("'basis' must be all or eligible")));
 }
 
 TEST_F(StreamTest, TheSameBytesGoToEverySubscriber) {
