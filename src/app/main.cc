@@ -378,6 +378,11 @@ int main(int argc, char** argv) {
                    "Its start, or any time in it (RFC 3339, or ms since 1970)")
       ->required();
   explain_command
+      ->add_option("--basis", explain_arguments.basis,
+                   "The bar of this basis: which trades count in it")
+      ->check(CLI::IsMember({"all", "eligible"}))
+      ->capture_default_str();
+  explain_command
       ->add_option("--limit", explain_arguments.limit,
                    "Show at most so many rows of each list (0 shows all)")
       ->check(is_count)

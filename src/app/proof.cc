@@ -57,6 +57,7 @@ void append_differences(serve::JsonWriter& json, const std::vector<verify::Diffe
     json.key("interval").text(model::to_text(difference.key.interval));
     json.key("start").time(difference.key.start);
     json.key("start_ms").number(difference.key.start.time_since_epoch().count());
+    json.key("basis").text(model::to_string(difference.key.basis));
     json.key("column").text(difference.column);
     json.key("stored").text(difference.stored);
     json.key("expected").text(difference.expected);
@@ -111,6 +112,16 @@ void append_event(serve::JsonWriter& json, const verify::ExplainedEvent& event) 
   json.end_object();
 }
 
+void append_condition(serve::JsonWriter& json, const verify::ExplainedCondition& condition) {
+  json.begin_object();
+  json.key("code").text(condition.code);
+  json.key("name").text(condition.name);
+  json.key("takes").text(condition.takes);
+  json.key("trades").number(condition.trades);
+  json.key("excluded").number(condition.excluded);
+  json.end_object();
+}
+
 void append_trade(serve::JsonWriter& json, const verify::ExplainedTrade& trade) {
   json.begin_object();
   json.key("event_time").time(trade.event_time);
@@ -130,6 +141,7 @@ void append_trade(serve::JsonWriter& json, const verify::ExplainedTrade& trade) 
   append_parts(json, trade.moved);
   json.key("gives");
   append_parts(json, trade.gives);
+  json.key("taken").text(trade.taken);
   json.key("left_out").text(trade.left_out);
   json.end_object();
 }
@@ -141,7 +153,7 @@ verify::Ports proof_ports(store::Reader& store, std::function<Result<log::Source
   return {.store = store,
           .log = std::move(log),
           .start = [&store](log::Source& source) { return start_of(source, store); },
-          .of_state = engine::bar_of_state,
+          .of_state = engine::bars_of_state,
           .future_max = std::chrono::milliseconds(future_ms_max)};
 }
 
@@ -228,6 +240,7 @@ std::string to_json(const verify::Explanation& explanation) {
   json.key("interval").text(model::to_text(explanation.key.interval));
   json.key("start").time(explanation.key.start);
   json.key("start_ms").number(explanation.key.start.time_since_epoch().count());
+  json.key("basis").text(model::to_string(explanation.key.basis));
   json.key("bar");
   append_bar_or_null(json, explanation.bar);
   json.key("stored");
@@ -240,6 +253,10 @@ std::string to_json(const verify::Explanation& explanation) {
   json.key("history_total").number(static_cast<int64_t>(explanation.history_total));
   json.key("history").begin_array();
   for (const verify::ExplainedEvent& event : explanation.history) append_event(json, event);
+  json.end_array();
+  json.key("conditions").begin_array();
+  for (const verify::ExplainedCondition& condition : explanation.conditions)
+    append_condition(json, condition);
   json.end_array();
   json.key("trades_total").number(static_cast<int64_t>(explanation.trades_total));
   json.key("late_total").number(static_cast<int64_t>(explanation.late_total));

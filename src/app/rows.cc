@@ -180,6 +180,8 @@ const std::vector<Column<verify::Difference>>& difference_columns() {
        [](const Difference& d, std::string& out) { out += model::to_text(d.key.interval); }},
       {"start", false,
        [](const Difference& d, std::string& out) { model::append_time(out, d.key.start); }},
+      {"basis", false,
+       [](const Difference& d, std::string& out) { out += model::to_string(d.key.basis); }},
       {"column", false, [](const Difference& d, std::string& out) { out += d.column; }},
       {"stored", false, [](const Difference& d, std::string& out) { out += d.stored; }},
       {"expected", false, [](const Difference& d, std::string& out) { out += d.expected; }},
@@ -214,6 +216,20 @@ const std::vector<Column<verify::ExplainedEvent>>& event_columns() {
   return columns;
 }
 
+const std::vector<Column<verify::ExplainedCondition>>& explained_condition_columns() {
+  using verify::ExplainedCondition;
+  static const std::vector<Column<ExplainedCondition>> columns = {
+      {"condition", true, [](const ExplainedCondition& c, std::string& out) { out += c.code; }},
+      {"name", false, [](const ExplainedCondition& c, std::string& out) { out += c.name; }},
+      {"trades", true,
+       [](const ExplainedCondition& c, std::string& out) { append_integer(out, c.trades); }},
+      {"excluded", true,
+       [](const ExplainedCondition& c, std::string& out) { append_integer(out, c.excluded); }},
+      {"takes", false, [](const ExplainedCondition& c, std::string& out) { out += c.takes; }},
+  };
+  return columns;
+}
+
 const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns() {
   using verify::ExplainedTrade;
   static const std::vector<Column<ExplainedTrade>> columns = {
@@ -234,6 +250,7 @@ const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns() {
        [](const ExplainedTrade& t, std::string& out) { out += verify::parts_text(t.gives); }},
       {"late", false,
        [](const ExplainedTrade& t, std::string& out) { out += t.late ? "late" : ""; }},
+      {"taken", false, [](const ExplainedTrade& t, std::string& out) { out += t.taken; }},
       {"left_out", false, [](const ExplainedTrade& t, std::string& out) { out += t.left_out; }},
       {"id", false, [](const ExplainedTrade& t, std::string& out) { append_id(out, t.id); }},
   };
@@ -384,6 +401,7 @@ template class RowWriter<codec::TradeView>;
 template class RowWriter<model::Gap>;
 template class RowWriter<verify::Difference>;
 template class RowWriter<verify::ExplainedEvent>;
+template class RowWriter<verify::ExplainedCondition>;
 template class RowWriter<verify::ExplainedTrade>;
 template class RowWriter<serve::Letter>;
 

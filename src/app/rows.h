@@ -43,6 +43,7 @@ const std::vector<Column<model::Gap>>& gap_columns();
 /// What `verify` and `explain` list.
 const std::vector<Column<verify::Difference>>& difference_columns();
 const std::vector<Column<verify::ExplainedEvent>>& event_columns();
+const std::vector<Column<verify::ExplainedCondition>>& explained_condition_columns();
 const std::vector<Column<verify::ExplainedTrade>>& explained_trade_columns();
 /// Every column that dead letters have; the first `kStableLetterColumns` hold all, bytes included.
 inline constexpr size_t kStableLetterColumns = 11;
@@ -84,6 +85,7 @@ extern template class RowWriter<codec::TradeView>;
 extern template class RowWriter<model::Gap>;
 extern template class RowWriter<verify::Difference>;
 extern template class RowWriter<verify::ExplainedEvent>;
+extern template class RowWriter<verify::ExplainedCondition>;
 extern template class RowWriter<verify::ExplainedTrade>;
 extern template class RowWriter<serve::Letter>;
 

@@ -386,7 +386,7 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   return {};
 }
 
-Result<model::Bar> bar_of_state(const store::BarRow& row) {
+Result<std::vector<model::Bar>> bars_of_state(const store::BarRow& row) {
   SourceTable sources;
   const model::SessionRules sessions;
   const Symbol symbol(0, row.bar.key.symbol, sessions);
@@ -396,7 +396,9 @@ Result<model::Bar> bar_of_state(const store::BarRow& row) {
   bar.start_ms = row.bar.key.start.time_since_epoch().count();
   bar.end_ms = row.bar.end.time_since_epoch().count();
   TAPELINE_TRY(decode_row(row, sources, bar));
-  return present(bar, symbol, sources);
+  std::vector<model::Bar> out{present(bar, symbol, sources)};
+  if (bar.restricted()) out.push_back(present_eligible(bar, symbol, sources));
+  return out;
 }
 
 }  // namespace tapeline::engine

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/bars.h"
@@ -48,8 +49,9 @@ std::string encode_state(const Bar& bar, const SourceTable& sources);
 /// Fills `bar`, new and empty, from a row of its key. `corrupt` names the bar.
 Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar);
 
-/// The bar that the row's state alone says, under the row's key: what records are merged into from
-/// here on. Of an open bar the certificate means nothing. `corrupt` as above.
-Result<model::Bar> bar_of_state(const store::BarRow& row);
+/// The bars that the state of a row of basis `all` alone says, under the row's key: that bar, and
+/// the one of `eligible` if it is restricted. Into these, records are merged from here on. Of an
+/// open bar the certificate means nothing. `corrupt` as above.
+Result<std::vector<model::Bar>> bars_of_state(const store::BarRow& row);
 
 }  // namespace tapeline::engine

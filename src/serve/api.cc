@@ -62,7 +62,8 @@ const std::vector<Api::Handler>& Api::handlers() {
         reads,
         {"symbol", "interval", "basis", "from", "to", "limit", "format"}},
        &Api::get_bars},
-      {{"GET", "/api/v1/bars/{symbol}/{interval}/{start}", reads, {"limit"}}, &Api::get_proof},
+      {{"GET", "/api/v1/bars/{symbol}/{interval}/{start}", reads, {"basis", "limit"}},
+       &Api::get_proof},
       {{"GET", "/api/v1/verify", reads, {"symbol", "interval", "from", "to", "limit"}},
        &Api::get_verify},
       {{"GET", "/api/v1/trades", reads, {"symbol", "from", "to", "limit"}}, &Api::get_trades},
@@ -373,7 +374,7 @@ void Api::get_proof(Call& call) {
                                 "The last two parts of the path are an interval, such as 1m, and "
                                 "the start of a bar: RFC 3339, or milliseconds since 1970."));
   const model::BarKey key{symbol, *interval, std::chrono::floor<milliseconds>(*start),
-                          model::Basis::all};
+                          call.parameters.basis()};
   const size_t limit = call.parameters.limit(kProofRowsDefault, kProofRowsMax);
   std::string head = "{";
   append_identity(head);

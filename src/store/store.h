@@ -90,8 +90,9 @@ class Reader {
   virtual Result<> bars(const BarQuery& query,
                         const std::function<bool(const model::Bar&)>& each) = 0;
 
-  /// Keys of the bars that `bars` would give (limit and newest are not looked at), also of those
-  /// that cannot be read: `row` fails with `corrupt` for them.
+  /// Keys of the rows that are stored of the query's basis, in the order of `bars` (limit and
+  /// newest are not looked at), also of those that cannot be read: `row` fails with `corrupt` for
+  /// them. Of basis `eligible` these are fewer than `bars` gives.
   virtual Result<> keys(const BarQuery& query,
                         const std::function<void(const model::BarKey&)>& each) = 0;
 

@@ -29,10 +29,22 @@ struct ExplainedTrade {
   model::EventTime event_time;
   model::Decimal price, volume;  ///< Volume zero: a price update.
   std::shared_ptr<const Origin> origin;
-  bool late = false;     ///< The bar was final when it came.
-  unsigned moved = 0;    ///< What it changed when it came.
+  bool late = false;  ///< The bar was final when it came.
+  /// What it changed when it came. Whether a trade is the first or only one of its day is judged as
+  /// of the log's end.
+  unsigned moved = 0;
   unsigned gives = 0;    ///< What the bar has from it now; of equal highs and lows, the first.
+  std::string taken;     ///< Of basis `eligible`, what conditions take from it, in words.
   std::string left_out;  ///< Why the bar does not show it; empty when it does.
+};
+
+/// A condition that trades of the bar have.
+struct ExplainedCondition {
+  std::string code;
+  std::string name;      ///< Empty when none is known.
+  std::string takes;     ///< By the newest table, in words; empty: nothing.
+  int64_t trades = 0;    ///< Of the bar, with it.
+  int64_t excluded = 0;  ///< Of basis `eligible`, from which it takes something.
 };
 
 struct ExplainedEvent {
@@ -56,15 +68,16 @@ struct Explanation {
   std::vector<ExplainedTrade> trades;  ///< By (event time, id), the first so many.
   uint64_t trades_total = 0;
   uint64_t late_total = 0;
-  std::vector<model::Gap> gaps;  ///< That reach into the window, the first so many.
+  std::vector<ExplainedCondition> conditions;  ///< By number; of all trades of the bar.
+  std::vector<model::Gap> gaps;                ///< That reach into the window, the first so many.
   bool more_gaps = false;
   std::vector<std::string> damage;  ///< As in Report.
   bool cut = false;                 ///< Retention removed the log's beginning.
 };
 
 /// Reads the whole log once and keeps the bar's records (about 300 bytes each). `key.start` may be
-/// any time within the window. `rows_max`: of each list; 0: no limit. Only basis `all` (`invalid`
-/// else).
+/// any time within the window. `rows_max`: of each list; 0: no limit. Not basis `vendor`
+/// (`invalid`).
 Result<Explanation> explain(model::BarKey key, size_t rows_max, const Limits& limits,
                             const Ports& ports);
 

@@ -90,6 +90,10 @@ bool is_day_of_stock(const model::BarKey& key) {
   return key.interval.ms() == kDayMs && model::venue_class(key.symbol) == model::VenueClass::stock;
 }
 
+bool is_same(const Record& a, const Record& b) {
+  return !(a < b) && !(b < a);
+}
+
 /// Records that an older connection of the source may no longer write.
 bool is_bound_to_epoch(const model::Control& control) {
   switch (control.kind) {
@@ -188,13 +192,14 @@ void PlainBars::apply_trade(const codec::TradeView& trade) {
     record.price = trade.price;
     record.volume = trade.volume;
     record.repeated = (trade.flags & model::kRepeated) != 0;
-    record.session = of.calendar.session(trade.event_time, verdict_of(conditions_, trade).mark);
+    judge(of, trade, record);
     if (scope_.origins) {
       Origin origin{now_, trade.ingest_time, {}, trade.flags};
       trade.conditions.for_each(
           [&](std::string_view code) { origin.conditions.emplace_back(code); });
       record.origin = std::make_shared<const Origin>(std::move(origin));
     }
+    note_first(name, of, record);
     bool wanted = false;
     for (const auto& [interval_ms, served] : of.served) {
       if (merge(name, of, record, model::Interval(interval_ms))) wanted = true;
@@ -208,19 +213,61 @@ void PlainBars::apply_trade(const codec::TradeView& trade) {
       std::max(source.last_frame_us, trade.ingest_time.time_since_epoch().count());
 }
 
+/// Session and rights. Only the regular session has a first or only trade of the day. A trade that
+/// says it is of extended hours, and stands in the midst of the regular ones, counts for no bar
+/// there.
+void PlainBars::judge(Symbol& symbol, const codec::TradeView& trade, Record& record) const {
+  const model::Verdict verdict = verdict_of(conditions_, trade);
+  record.session = symbol.calendar.session(trade.event_time, verdict.mark);
+  if (symbol.calendar.venue() != model::VenueClass::stock || !conditions_.named()) return;
+  const auto regular_at = [&](model::EventTime time) {
+    return symbol.calendar.session(time) == model::Session::regular;
+  };
+  const bool in_their_midst = verdict.mark == model::SessionMark::extended &&
+                              regular_at(trade.event_time) &&
+                              regular_at(trade.event_time + sessions_.closing_grace);
+  record.rights = record.session == model::Session::regular ? verdict.rights
+                  : in_their_midst                          ? model::Rights(0)
+                                                            : verdict.rights.firm_only();
+  if (!record.is_restricted()) return;
+  std::set<uint8_t> taken_by;
+  trade.conditions.for_each([&](std::string_view code) {
+    const model::Verdict alone = conditions_.of(code);
+    const bool takes =
+        !alone.rights.all() || (in_their_midst && alone.mark == model::SessionMark::extended);
+    if (takes) taken_by.insert(static_cast<uint8_t>(*whole_number(code, 255)));
+  });
+  record.taken_by.assign(taken_by.begin(), taken_by.end());
+}
+
+void PlainBars::note_first(const std::string& name, Symbol& symbol, Record& record) {
+  if (record.is_price_update() || record.session != model::Session::regular) return;
+  if (!record.rights.last() && !record.rights.last_if_only()) return;
+  const model::Interval day(kDayMs);
+  const model::EventTime start = symbol.calendar.window(event_time(record.event_ms), day).start;
+  if (!serves(name, symbol, day, start)) return;
+  record.day_ms = ms_of(start);
+  const auto [at, born] = symbol.firsts.try_emplace(ms_of(start), record);
+  if (!born && record < at->second) at->second = record;
+}
+
+bool PlainBars::serves(const std::string& name, const Symbol& symbol, model::Interval interval,
+                       model::EventTime start) const {
+  if (is_filled(name, interval, start)) return true;
+  const auto served = symbol.served.find(interval.ms());
+  if (served == symbol.served.end()) return false;
+  const int64_t start_ms = ms_of(start);
+  return std::any_of(served->second.begin(), served->second.end(), [&](const Served& range) {
+    return range.first <= start_ms && start_ms <= range.second;
+  });
+}
+
 bool PlainBars::merge(const std::string& name, Symbol& symbol, const Record& record,
                       model::Interval interval) {
   const model::Window window = symbol.calendar.window(event_time(record.event_ms), interval);
   if (window.start < scope_.from || window.start >= scope_.to) return false;
   if (scope_.interval && *scope_.interval != interval) return false;
-  const std::vector<Served>& served = symbol.served.at(interval.ms());
-  const int64_t start_ms = ms_of(window.start);
-  const auto serves = [&](const Served& range) {
-    return range.first <= start_ms && start_ms <= range.second;
-  };
-  if (std::none_of(served.begin(), served.end(), serves) &&
-      !is_filled(name, interval, window.start))
-    return false;
+  if (!serves(name, symbol, interval, window.start)) return false;
   const model::BarKey key{name, interval, window.start, model::Basis::all};
   const auto [at, born] = bars_.try_emplace(key);
   PlainBar& bar = at->second;
@@ -480,6 +527,18 @@ void PlainBars::note(PlainBar& bar, Event event) const {
   if (scope_.origins) bar.history.push_back(std::move(event));
 }
 
+model::EventTime PlainBars::needed_from(const model::BarKey& key) const {
+  model::EventTime from = key.start;
+  if (key.basis == model::Basis::all) return from;
+  const auto bar = bars_.find({key.symbol, key.interval, key.start, model::Basis::all});
+  if (bar == bars_.end()) return from;
+  for (const Record* record : bar->second.records) {
+    if (record->rights.last_if_only() && record->day_ms)
+      from = std::min(from, event_time(*record->day_ms));
+  }
+  return from;
+}
+
 bool PlainBars::coverage_known(const model::BarKey& key) const {
   const auto from_ms = symbols_.find(key.symbol)->second.subscriptions.complete_from_ms();
   return from_ms && ms_of(key.start) >= *from_ms;
@@ -501,26 +560,56 @@ BarRecords PlainBars::records_of(const model::BarKey& key, const PlainBar& bar) 
   return out;
 }
 
+bool PlainBars::is_restricted(const PlainBar& bar) {
+  return std::any_of(bar.records.begin(), bar.records.end(),
+                     [](const Record* record) { return record->is_restricted(); });
+}
+
+Counts PlainBars::counts(const model::BarKey& key, const Record& record) const {
+  if (record.is_price_update()) return {true, true, false};
+  if (key.basis == model::Basis::all) return {true, true, true};
+  Counts out{record.rights.last(), record.rights.high_low(), record.rights.volume()};
+  if (record.rights.last_if_only() && record.day_ms) {
+    const Symbol& of = symbols_.find(key.symbol)->second;
+    out.prices = is_same(of.firsts.at(*record.day_ms), record);
+  }
+  return out;
+}
+
 model::Bar PlainBars::present(const model::BarKey& key, const PlainBar& bar) const {
   model::Bar out;
   out.key = key;
   out.end = bar.end;
   const BarRecords records = records_of(key, bar);
   for (const Record* record : records.shown) {
-    ++(record->is_price_update() ? out.price_update_count : out.trade_count);
     if (record->repeated) ++out.suspect_duplicate_count;
+    if (record->is_price_update()) {
+      ++out.price_update_count;
+      continue;
+    }
+    const Counts counted = counts(key, *record);
+    if (!counted.none()) ++out.trade_count;
+    if (key.basis == model::Basis::eligible && record->is_restricted()) ++out.excluded_count;
+    if (!counted.volume) continue;
     out.volume.add(record->volume);
     out.notional.add_product(record->price, record->volume);
   }
-  if (const auto& priced = records.pricing; !priced.empty()) {
+  std::vector<const Record*> prices, ranges;
+  for (const Record* record : records.pricing) {
+    const Counts counted = counts(key, *record);
+    if (counted.prices) prices.push_back(record);
+    if (counted.ranges) ranges.push_back(record);
+  }
+  if (!prices.empty()) {
     const auto [low, high] = std::minmax_element(
-        priced.begin(), priced.end(),
+        ranges.begin(), ranges.end(),
         [](const Record* a, const Record* b) { return model::compare(a->price, b->price) < 0; });
-    out.priced_by = out.trade_count > 0 ? model::PricedBy::trades : model::PricedBy::updates;
-    out.open = priced.front()->price;
+    out.priced_by =
+        prices.front()->is_price_update() ? model::PricedBy::updates : model::PricedBy::trades;
+    out.open = prices.front()->price;
     out.high = (*high)->price;
     out.low = (*low)->price;
-    out.close = priced.back()->price;
+    out.close = prices.back()->price;
   }
   const std::vector<const Record*>& all = records.ordered;
   out.first_id = all.front()->id();

@@ -77,9 +77,15 @@ struct Record {
   model::Decimal volume;
   bool repeated = false;  ///< Its frame repeats an earlier one.
   model::Session session = model::Session::continuous;
+  model::Rights rights;  ///< What conditions leave it in bars of basis `eligible`.
+  /// The start of its day, if it may open and close a bar, or may as the first or only one of it.
+  std::optional<int64_t> day_ms;
+  std::vector<uint8_t> taken_by;  ///< The conditions that take something, each once, ascending.
   std::shared_ptr<const Origin> origin;  ///< Only when the scope wants it.
 
   bool is_price_update() const { return volume.mantissa == 0; }
+  /// A trade from which conditions take something.
+  bool is_restricted() const { return !is_price_update() && !rights.all(); }
   model::TradeId id() const { return {*source, epoch, sequence}; }
   friend bool operator<(const Record& a, const Record& b);
 };
@@ -124,6 +130,14 @@ struct BarRecords {
   }
 };
 
+/// What a record counts for in a bar.
+struct Counts {
+  bool prices = false;  ///< Open and close.
+  bool ranges = false;  ///< High and low.
+  bool volume = false;
+  bool none() const { return !prices && !ranges && !volume; }
+};
+
 /// Applies the records of a log one after the other. One owner thread. Memory: about 150 bytes for
 /// each record in the scope and interval; nothing for others.
 class PlainBars {
@@ -139,9 +153,19 @@ class PlainBars {
   /// Records kept: those in the scope.
   size_t held() const { return records_.size(); }
 
+  /// By keys of basis `all`.
   const std::map<model::BarKey, PlainBar>& bars() const { return bars_; }
-  /// The bar as of the records applied so far, without `through`.
+  /// In force at the newest record.
+  const model::ConditionTable& conditions() const { return conditions_; }
+  /// The bar as of the records applied so far, without `through`, of the basis of the key.
   model::Bar present(const model::BarKey& key, const PlainBar& bar) const;
+  /// Conditions take something from one of its trades: there is a bar of basis `eligible`.
+  static bool is_restricted(const PlainBar& bar);
+  /// What a record counts for in the bar of that key and basis, which shows it.
+  Counts counts(const model::BarKey& key, const Record& record) const;
+  /// The event time from which on the log must be whole for the bar of that key and basis: its
+  /// start, or that of a day that decides of one of its trades.
+  model::EventTime needed_from(const model::BarKey& key) const;
   /// Whether the log that is left says what `present` tells of coverage.
   bool coverage_known(const model::BarKey& key) const;
 
@@ -171,7 +195,10 @@ class PlainBars {
     std::optional<int64_t> watermark_ms;  ///< By its trades and by owners before.
     Subscriptions subscriptions;
     Gaps gaps;
-    std::map<int64_t, std::vector<Served>> served;     ///< By length of the interval.
+    std::map<int64_t, std::vector<Served>> served;  ///< By length of the interval.
+    /// By a day's start: of its regular trades that may open and close a bar, or may as the first
+    /// or only one of their day, the least. Only of days that have bars.
+    std::map<int64_t, Record> firsts;
     std::set<std::pair<int64_t, model::BarKey>> open;  ///< By end.
     std::set<model::BarKey> final;
   };
@@ -186,6 +213,10 @@ class PlainBars {
   void apply_gap(const model::Control& control, const std::string& name, Source& source);
 
   Symbol& symbol(std::string_view name);
+  void judge(Symbol& symbol, const codec::TradeView& trade, Record& record) const;
+  void note_first(const std::string& name, Symbol& symbol, Record& record);
+  bool serves(const std::string& name, const Symbol& symbol, model::Interval interval,
+              model::EventTime start) const;
   /// False when the scope or the interval has no such bar.
   bool merge(const std::string& name, Symbol& symbol, const Record& record,
              model::Interval interval);

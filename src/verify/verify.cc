@@ -67,6 +67,11 @@ constexpr Column kColumns[] = {
     {"final", false, false, [](const Bar& b) { return std::string(b.final ? "1" : "0"); }},
 };
 
+BarKey with_basis(BarKey key, model::Basis basis) {
+  key.basis = basis;
+  return key;
+}
+
 std::string sentence_of(const Bar& bar) {
   return fmt::format("{} trades, {} price updates, volume {}", bar.trade_count,
                      bar.price_update_count, text_of(bar.volume));
@@ -97,11 +102,15 @@ class Pass {
 
  private:
   Result<> read_store();
+  Result<> read_store_of(const std::string& symbol);
+  Position as_of(const Bar& bar) const;
   Result<> read_log(log::Source& log);
   Result<> compare_up_to(Position position);
   Result<> compare_checkpoint();
   Result<> compare_bar(const BarKey& key);
   Result<> compare_state(const BarKey& key);
+  Result<> compare_state(const store::BarRow& shown, const store::BarRow& held);
+  std::optional<Bar> expected(const BarKey& key) const;
   bool verifiable(const BarKey& key) const;
   void differ(std::vector<Difference> found);
 
@@ -110,8 +119,9 @@ class Pass {
   const Group symbols_;
   const Position checkpoint_;
   Report& report_;
-  std::map<BarKey, Bar> stored_;
-  std::multimap<Position, BarKey> ahead_;  ///< Of the checkpoint, by their `through`.
+  std::map<BarKey, Bar> stored_;  ///< Rows of both bases.
+  std::set<BarKey> different_;
+  std::multimap<Position, BarKey> ahead_;  ///< Of the checkpoint, by what they are as of.
   bool checkpoint_done_ = false;
   std::optional<PlainBars> plain_;
   bool cut_ = false;
@@ -127,23 +137,43 @@ Result<> Pass::run() {
 }
 
 Result<> Pass::read_store() {
+  if (symbols_.empty()) TAPELINE_TRY(read_store_of(""));
+  for (const std::string& symbol : symbols_) TAPELINE_TRY(read_store_of(symbol));
+  for (const auto& [key, bar] : stored_) {
+    if (as_of(bar) > checkpoint_) ahead_.emplace(as_of(bar), key);
+  }
+  return {};
+}
+
+Result<> Pass::read_store_of(const std::string& symbol) {
   store::BarQuery query;
+  query.symbol = symbol;
   query.interval = question_.interval;
   query.from = question_.from;
   query.to = question_.to;
-  const auto take = [&](const Bar& bar) {
-    if (!check_held(stored_.size() + 1, question_.limits)) return false;
-    if (bar.through > checkpoint_) ahead_.emplace(bar.through, bar.key);
-    stored_.emplace(bar.key, bar);
-    return true;
-  };
-  if (symbols_.empty()) TAPELINE_TRY(ports_.store.bars(query, take));
-  for (const std::string& symbol : symbols_) {
-    query.symbol = symbol;
-    TAPELINE_TRY(ports_.store.bars(query, take));
-  }
   // Full as far as the limit goes: there may be more.
-  return check_held(stored_.size() + 1, question_.limits);
+  const auto full = [&] { return check_held(stored_.size() + 1, question_.limits); };
+  TAPELINE_TRY(ports_.store.bars(query, [&](const Bar& bar) {
+    stored_.emplace(bar.key, bar);
+    return full().ok();
+  }));
+  // Those of `eligible` after them, so that none is older than its bar of `all`.
+  query.basis = model::Basis::eligible;
+  std::vector<BarKey> keys;
+  TAPELINE_TRY(ports_.store.keys(query, [&](const BarKey& key) { keys.push_back(key); }));
+  for (size_t i = 0; i < keys.size() && full(); ++i) {
+    auto row = ports_.store.row(keys[i]);
+    if (!row) return row.error();
+    if (row.value()) stored_.emplace(keys[i], std::move(row.value()->bar));
+  }
+  return full();
+}
+
+/// The position up to which a stored bar must hold everything. A row of `eligible` is written with
+/// that of `all`.
+Position Pass::as_of(const Bar& bar) const {
+  const auto all = stored_.find(with_basis(bar.key, model::Basis::all));
+  return all == stored_.end() ? bar.through : std::max(bar.through, all->second.through);
 }
 
 Result<> Pass::read_log(log::Source& log) {
@@ -203,35 +233,46 @@ Result<> Pass::compare_up_to(Position position) {
 Result<> Pass::compare_checkpoint() {
   for (const auto& [key, bar] : plain_->bars()) {
     if (!stored_.contains(key)) TAPELINE_TRY(compare_bar(key));
+    const BarKey eligible = with_basis(key, model::Basis::eligible);
+    if (PlainBars::is_restricted(bar) && !stored_.contains(eligible))
+      TAPELINE_TRY(compare_bar(eligible));
   }
   for (const auto& [key, bar] : stored_) {
-    if (bar.through <= checkpoint_) TAPELINE_TRY(compare_bar(key));
+    if (as_of(bar) <= checkpoint_) TAPELINE_TRY(compare_bar(key));
   }
   return {};
 }
 
+/// As of the records applied so far; nothing when there is to be none.
+std::optional<Bar> Pass::expected(const BarKey& key) const {
+  const auto plain = plain_->bars().find(with_basis(key, model::Basis::all));
+  if (plain == plain_->bars().end()) return std::nullopt;
+  if (key.basis == model::Basis::eligible && !PlainBars::is_restricted(plain->second))
+    return std::nullopt;
+  return plain_->present(key, plain->second);
+}
+
 bool Pass::verifiable(const BarKey& key) const {
-  return !cut_ || (!blind_ && floor_ && key.start > *floor_);
+  return !cut_ || (!blind_ && floor_ && plain_->needed_from(key) > *floor_);
 }
 
 Result<> Pass::compare_bar(const BarKey& key) {
   const auto stored = stored_.find(key);
-  const auto expected = plain_->bars().find(key);
   if (!verifiable(key)) {
     if (stored != stored_.end()) ++report_.unverifiable;
     return {};
   }
   ++report_.bars;
+  const std::optional<Bar> should = expected(key);
   if (stored == stored_.end()) {
-    differ({{key, "bar", "absent", sentence_of(plain_->present(key, expected->second))}});
+    differ({{key, "bar", "absent", sentence_of(*should)}});
     return {};
   }
-  if (expected == plain_->bars().end()) {
+  if (!should) {
     differ({{key, "bar", sentence_of(stored->second), "absent"}});
     return {};
   }
-  std::vector<Difference> found =
-      compare(stored->second, plain_->present(key, expected->second), plain_->coverage_known(key));
+  std::vector<Difference> found = compare(stored->second, *should, plain_->coverage_known(key));
   if (found.empty()) return compare_state(key);
   differ(std::move(found));
   return {};
@@ -243,11 +284,29 @@ Result<> Pass::compare_state(const BarKey& key) {
   const auto row = ports_.store.row(key);
   if (!row) return row.error();
   if (!row.value()) return {};
-  const Bar& cells = row.value()->bar;
-  const auto state = ports_.of_state(*row.value());
-  if (!state && state.error().code() != ErrorCode::corrupt) return state.error();
-  if (!state) {
+  if (key.basis == model::Basis::all) return compare_state(*row.value(), *row.value());
+  // Its state is that of the bar of `all`, whose differences are told there.
+  if (different_.contains(with_basis(key, model::Basis::all))) return {};
+  const auto all = ports_.store.row(with_basis(key, model::Basis::all));
+  if (!all) return all.error();
+  // Not of one commit when the store is written meanwhile: the next look compares them.
+  if (!all.value() || all.value()->bar.through != row.value()->bar.through) return {};
+  return compare_state(*row.value(), *all.value());
+}
+
+Result<> Pass::compare_state(const store::BarRow& shown, const store::BarRow& held) {
+  const BarKey& key = shown.bar.key;
+  const Bar& cells = shown.bar;
+  const auto states = ports_.of_state(held);
+  if (!states && states.error().code() != ErrorCode::corrupt) return states.error();
+  if (!states) {
     differ({{key, "state", "damaged", "what the cells say"}});
+    return {};
+  }
+  const auto state =
+      std::ranges::find(states.value(), key.basis, [](const Bar& bar) { return bar.key.basis; });
+  if (state == states.value().end()) {
+    differ({{key, "state", "no restricted trade", "what the cells say"}});
     return {};
   }
   std::vector<Difference> found;
@@ -255,8 +314,8 @@ Result<> Pass::compare_state(const BarKey& key) {
     const bool told =
         column.of_content ||
         (cells.final && (column.of_coverage || column.name == std::string_view("gap")));
-    if (!told || column.text(state.value()) == column.text(cells)) continue;
-    found.push_back({key, "state", fmt::format("{} {}", column.name, column.text(state.value())),
+    if (!told || column.text(*state) == column.text(cells)) continue;
+    found.push_back({key, "state", fmt::format("{} {}", column.name, column.text(*state)),
                      fmt::format("{} {}", column.name, column.text(cells))});
   }
   differ(std::move(found));
@@ -266,6 +325,7 @@ Result<> Pass::compare_state(const BarKey& key) {
 void Pass::differ(std::vector<Difference> found) {
   if (found.empty()) return;
   ++report_.different;
+  different_.insert(found.front().key);
   for (Difference& difference : found) {
     if (report_.differences.size() >= question_.differences_max) {
       report_.more = true;
@@ -295,10 +355,11 @@ Result<std::vector<Group>> groups_of(const Question& question, const Ports& port
   query.interval = question.interval;
   query.from = question.from;
   query.to = question.to;
-  TAPELINE_TRY(ports.store.bars(query, [&](const Bar& bar) {
-    trades.try_emplace(bar.key.symbol, 0);
-    return true;
-  }));
+  for (const model::Basis basis : {model::Basis::all, model::Basis::eligible}) {
+    query.basis = basis;
+    TAPELINE_TRY(
+        ports.store.keys(query, [&](const BarKey& key) { trades.try_emplace(key.symbol, 0); }));
+  }
   std::vector<Group> groups;
   uint64_t held = kTradesHeldMax;
   for (const auto& [symbol, count] : trades) {

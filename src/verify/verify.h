@@ -24,9 +24,10 @@ struct Ports {
   /// What is known of the removed beginning of a log; asked only when there is one. Nothing: no bar
   /// of such a log can be verified.
   std::function<Result<std::optional<Start>>(log::Source&)> start;
-  /// The bar that a row's state says; of an open one the certificate means nothing. `corrupt` when
-  /// the state is damaged.
-  std::function<Result<model::Bar>(const store::BarRow&)> of_state;
+  /// The bars that the state of a row of basis `all` says: that bar, and that of `eligible` if it
+  /// is to have a row. Of an open one the certificate means nothing. `corrupt` when the state is
+  /// damaged.
+  std::function<Result<std::vector<model::Bar>>(const store::BarRow&)> of_state;
   /// How much later than its arrival a trade's event time may be.
   std::chrono::milliseconds future_max{0};
 };
@@ -74,11 +75,11 @@ struct Question {
   Limits limits;
 };
 
-/// Bars of basis `all`, as of the store's checkpoint; those that are ahead of it as of their own
-/// `through`. Symbols are taken in groups of at most kTradesHeldMax trades in the range, with one
-/// reading of the log each; a symbol that has more of them is a group of its own. Memory is that
-/// of one group's trades (about 150 bytes each) and stored bars (about 500 bytes each).
-/// Fails when store or log cannot be read.
+/// Rows of basis `all` and `eligible`, as of the store's checkpoint; those that are ahead of it as
+/// of their own `through`, and a row of `eligible` never before that of `all`. Symbols are taken in
+/// groups of at most kTradesHeldMax trades in the range, with one reading of the log each; a symbol
+/// that has more of them is a group of its own. Memory is that of one group's trades (about 150
+/// bytes each) and stored bars (about 500 bytes each). Fails when store or log cannot be read.
 Result<Report> verify(const Question& question, const Ports& ports);
 
 /// `invalid` when the log, or what is held of it, is beyond the limits.

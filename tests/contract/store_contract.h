@@ -123,6 +123,12 @@ TEST_P(StoreContract, EligibleIsAllWhereItHasNoRowOfItsOwn) {
   EXPECT_EQ(excluded({.symbol = "AAPL", .interval = kSecond, .limit = 1, .newest = true}),
             "AAPL 77 ");
   EXPECT_EQ(excluded({.symbol = "AAPL", .limit = 2}), "AAPL 7 AAPL 77 ");
+  std::vector<model::BarKey> keys;
+  ASSERT_TRUE(reader_
+                  ->keys({.basis = model::Basis::eligible},
+                         [&](const model::BarKey& key) { keys.push_back(key); })
+                  .ok());
+  EXPECT_EQ(keys, std::vector{own.bar.key});
   EXPECT_EQ(found({}).size(), 4u) << "rows of another basis are not among them";
 }
 

@@ -97,6 +97,11 @@ def test_a_bars_proof_and_verify_answer_while_it_runs(live, description):
     )
     assert told["bar"]["trade_count"] + told["bar"]["price_update_count"] == told["trades_total"] > 0
     assert told["differences"] == [] and told["complete"]
+    path = f"/api/v1/bars/AAPL/1h/{newest['start_ms']}"
+    told = check_answer(description, "GET", BAR, request(live, "GET", f"{path}?limit=1000&basis=eligible"))
+    assert told["basis"] == told["bar"]["basis"] == "eligible" and told["differences"] == []
+    status, headers, body = request(live, "GET", f"{path}?basis=vendor")
+    assert status == 400 and "take all or eligible" in json.loads(body)["detail"]
     path = "/api/v1/verify"
     # Bars reach the store once a second.
     harness.wait_until(lambda: json.loads(live.get(path + QUERIES[path])[1])["bars"] > 0, "bars in the store", 30)

@@ -32,8 +32,8 @@ def explain(tapeline, symbol, interval_ms, start_ms, *arguments, code=0):
     ).stdout
 
 
-def explained(tapeline, *bar):
-    return json.loads(explain(tapeline, *bar, "--json", "--limit", "0"))
+def explained(tapeline, *bar, basis="all"):
+    return json.loads(explain(tapeline, *bar, "--json", "--limit", "0", "--basis", basis))
 
 
 def check_gives(bar, trades):
@@ -71,13 +71,19 @@ def test_a_late_trade_is_named_with_its_revision_and_what_it_moved(replayed):
         assert mover["price"] == told["bar"][part]
 
 
-def test_every_bar_of_the_store_is_explained_as_it_is(replayed):
+@pytest.mark.parametrize("basis", ["all", "eligible"])
+def test_every_bar_of_the_store_is_explained_as_it_is(basis, replayed):
     columns = "symbol,interval_ms,start_ms,open,high,low,close,volume,count,digest"
-    export = replayed.run("export", "bars", "--data-dir", replayed.data, "--columns", columns).stdout
+    export = replayed.run(
+        "export", "bars", "--data-dir", replayed.data, "--columns", columns, "--basis", basis
+    ).stdout
     rows = [line.split(",") for line in export.splitlines()[1:]]
     for symbol, interval_ms, start_ms, *cells in rows[:: len(rows) // 12]:
-        told = explained(replayed, symbol, int(interval_ms), int(start_ms))
+        told = explained(replayed, symbol, int(interval_ms), int(start_ms), basis=basis)
         bar = told["bar"]
+        assert bar["basis"] == told["basis"] == basis
+        if bar["open"] is not None:
+            check_gives(bar, told["trades"])
         shown = [bar[part] or "" for part in ("open", "high", "low", "close", "volume")]
         assert [*shown, str(bar["trade_count"]), bar["digest"]] == cells
         assert told["differences"] == [] and told["stored"] is not None and told["complete"]
@@ -90,6 +96,64 @@ def test_a_day_says_which_trades_are_not_of_its_session(replayed):
     assert outside and all(trade["left_out"].startswith("session ") for trade in outside)
     assert not any(trade["moved"] or trade["gives"] for trade in outside)
     assert len(told["trades"]) - len(outside) == told["bar"]["trade_count"] + told["bar"]["price_update_count"]
+
+
+CONDITIONAL = "open and close only as the only trade of its day"
+
+
+@pytest.mark.parametrize("recording", ["aapl_taq_20100507.csv.gz"], indirect=True)
+def test_what_conditions_take_is_told_trade_by_trade(recording, tapeline):
+    """Prints of 7 May 2010 that test_eligible.py names."""
+    tapeline.replay(recording, intervals=INTERVALS, timeout=300)
+    # Derivatively priced (4): it would open the second.
+    told = explained(tapeline, "AAPL", 1000, 1273240191000, basis="eligible")
+    assert (told["bar"]["open"], told["bar"]["excluded_count"], told["differences"]) == ("244.0525", 1, [])
+    first = told["trades"][0]
+    assert (first["price"], first["taken"], first["left_out"]) == ("245.0069", f"{CONDITIONAL} (it is not)", "")
+    assert not {"open", "close"} & {*first["moved"], *first["gives"]} and "volume" in first["moved"]
+    [told_of] = [condition for condition in told["conditions"] if condition["code"] == "32"]
+    assert (told_of["takes"], told_of["trades"], told_of["excluded"]) == (CONDITIONAL, 1, 1) and told_of["name"]
+    assert {trade["taken"] for trade in told["trades"][1:]} == {""}
+    # In basis all nothing is taken from it.
+    told = explained(tapeline, "AAPL", 1000, 1273240191000)
+    assert told["trades"][0]["taken"] == "" and "open" in told["trades"][0]["gives"]
+    assert {condition["excluded"] for condition in told["conditions"]} == {0}
+    # The market center's official close (M) has no right at all.
+    told = explained(tapeline, "AAPL", 1000, 1273262400000, basis="eligible")
+    [official] = [trade for trade in told["trades"] if trade["left_out"]]
+    assert (official["taken"], official["left_out"], official["moved"], official["gives"]) == ("everything", "conditions", [], [])
+    assert "16" in official["conditions"] and official["price"] == "235.65" and told["bar"]["close"] == "235.63"
+    page = explain(tapeline, "AAPL", 1000, 1273262400000, "--basis", "eligible")
+    assert ", of what conditions let through" in page and "store     has it as the log says" in page
+    assert "conditions of its trades\n" in page
+
+
+def test_a_print_that_is_the_first_of_its_day_is_told_so(tapeline, tmp_path):
+    file = tmp_path / "conditional.csv"
+    moment = 1786456800000
+    file.write_text(
+        "symbol,price,volume,trade_timestamp_ms,conditions\n"
+        f"AAPL,10,1,{moment},4\nAAPL,11,1,{moment + 100},\nAAPL,12,1,{moment + 200},Z;I\n"
+    )
+    tapeline.replay(file, intervals=INTERVALS)
+    told = explained(tapeline, "AAPL", 1000, moment, basis="eligible")
+    assert (told["bar"]["open"], told["bar"]["close"]) == ("10", "11")
+    assert [trade["taken"] for trade in told["trades"]][:2] == [f"{CONDITIONAL} (it is)", ""]
+    assert "open" in told["trades"][0]["gives"] and not told["trades"][2]["gives"]
+
+
+def test_a_bar_of_eligible_that_is_lacking_or_wrong_is_said(replayed):
+    [bar] = stored(replayed, "SELECT symbol, interval_ms, start_ms FROM bars WHERE basis = 'eligible' LIMIT 1")
+    [file] = replayed.databases()
+    one = "basis = 'eligible' AND symbol = ? AND interval_ms = ? AND start_ms = ?"
+    with sqlite3.connect(file) as database:
+        database.execute(f"UPDATE bars SET volume = '7' WHERE {one}", bar)
+    assert "          volume is 7, should be " in explain(replayed, *bar, "--basis", "eligible")
+    assert "store     has it as the log says" in explain(replayed, *bar)
+    with sqlite3.connect(file) as database:
+        database.execute(f"DELETE FROM bars WHERE {one}", bar)
+    database.close()
+    assert "          bar is absent, should be present" in explain(replayed, *bar, "--basis", "eligible")
 
 
 def test_people_get_a_page_with_a_note_where_rows_are_left_out(replayed):

@@ -40,8 +40,13 @@ enum class What {
   gap_of_symbol,
   intervals,
   disorder,
-  calendar
+  calendar,
+  conditions
 };
+
+/// The conditions of a trade.
+inline constexpr std::array<std::string_view, 9> kConditions = {"",   "24", "30", "32",   "30,12",
+                                                                "12", "20", "16", "24,12"};
 
 /// One record, in small numbers that rapidcheck can make and shrink.
 struct Step {
@@ -53,15 +58,15 @@ struct Step {
   int volume = 0;
   int sequence = 0;  ///< 0: the next one; else that.
   int epoch = 1;
-  bool extended = false;
+  int conditions = 0;  ///< Index into kConditions.
   bool repeated = false;
 };
 
 inline void showValue(const Step& step, std::ostream& out) {
   out << "{what " << static_cast<int>(step.what) << " source " << step.source << " symbol "
       << step.symbol << " ms " << step.ms << " price " << step.price << " volume " << step.volume
-      << " sequence " << step.sequence << " epoch " << step.epoch
-      << (step.extended ? " extended" : "") << (step.repeated ? " repeated" : "") << "}";
+      << " sequence " << step.sequence << " epoch " << step.epoch << " conditions "
+      << step.conditions << (step.repeated ? " repeated" : "") << "}";
 }
 
 /// Times crowd in a few seconds, and now and then are minutes, hours or days away.
@@ -97,7 +102,10 @@ inline rc::Gen<Step> steps(std::vector<std::pair<size_t, What>> weights) {
       rc::gen::set(&Step::sequence, rc::gen::weightedOneOf<int>(
                                         {{9, rc::gen::just(0)}, {1, rc::gen::inRange(1, 20)}})),
       rc::gen::set(&Step::epoch, rc::gen::weightedElement<int>({{6, 2}, {1, 1}, {1, 3}})),
-      rc::gen::set(&Step::extended, rc::gen::weightedElement<bool>({{5, false}, {1, true}})),
+      rc::gen::set(&Step::conditions,
+                   rc::gen::weightedOneOf<int>(
+                       {{1, rc::gen::just(0)},
+                        {1, rc::gen::inRange(0, static_cast<int>(kConditions.size()))}})),
       rc::gen::set(&Step::repeated, rc::gen::weightedElement<bool>({{5, false}, {1, true}})));
 }
 
@@ -116,17 +124,56 @@ inline rc::Gen<std::vector<Step>> mixed_logs() {
                                                       {1, What::gap_of_symbol},
                                                       {1, What::intervals},
                                                       {1, What::disorder},
-                                                      {1, What::calendar}}));
+                                                      {1, What::calendar},
+                                                      {2, What::conditions}}));
+}
+
+inline constexpr std::array<std::string_view, 3> kSymbols = {"X:A", "BINANCE:B", "AAPL"};
+
+/// Logs of one stock with conditions, under a table that restricts: what they say of a day depends
+/// on all of its trades.
+inline rc::Gen<std::vector<Step>> conditional_logs() {
+  const auto any = rc::gen::container<std::vector<Step>>(steps({{60, What::trade},
+                                                                {6, What::replayed},
+                                                                {6, What::tick},
+                                                                {1, What::ended},
+                                                                {1, What::gap},
+                                                                {2, What::intervals},
+                                                                {1, What::calendar},
+                                                                {1, What::conditions}}));
+  return rc::gen::map(any, [](std::vector<Step> log) {
+    for (Step& step : log) {
+      if (step.conditions == 0) step.conditions = step.price % static_cast<int>(kConditions.size());
+      step.symbol = static_cast<int>(kSymbols.size()) - 1;
+    }
+    Step table;
+    table.what = What::conditions;
+    log.insert(log.begin(), table);
+    return log;
+  });
 }
 
 inline constexpr std::array<std::string_view, 3> kSources = {"feed", "recording:b", "a"};
-inline constexpr std::array<std::string_view, 3> kSymbols = {"X:A", "BINANCE:B", "AAPL"};
 inline constexpr std::array<std::string_view, 4> kIntervalSets = {"1s,1m,5m,1h,1d", "5s,1m",
                                                                   "1m,1h,1d", "1s,15s,30m,4h"};
 
 /// By the second one the first day is a half day and the next one closed.
 inline constexpr std::array<std::string_view, 2> kCalendars = {"none",
                                                                "test 1 2024-2024 2024:0103h,0104"};
+
+/// What the codes of kConditions say; in some logs nothing.
+inline constexpr std::array<std::string_view, 4> kTables = {
+    "test 1 12:V 16:- 20:H 24:LHVx 30:cHV 32:cHV", "none", "test 2 12:LHV 30:cHV 32:Vz",
+    "test 1 12:V 16:- 20:H 24:LHVx 30:cHV 32:cHV"};
+
+inline std::vector<std::string_view> codes_of(std::string_view conditions) {
+  std::vector<std::string_view> out;
+  while (!conditions.empty()) {
+    out.push_back(conditions.substr(0, conditions.find(',')));
+    conditions.remove_prefix(std::min(conditions.size(), out.back().size() + 1));
+  }
+  return out;
+}
 
 inline model::IngestTime ingest_time(int64_t ms) {
   return model::IngestTime(milliseconds(kBaseMs + ms));
@@ -139,14 +186,14 @@ class Records {
   template <typename OnTrade, typename OnControl>
   void make(const Step& step, OnTrade&& on_trade, OnControl&& on_control) {
     if (step.what == What::trade || step.what == What::replayed) {
-      static constexpr std::array<std::string_view, 1> kExtended = {"24"};
+      const auto codes = codes_of(kConditions[static_cast<size_t>(step.conditions)]);
       codec::TradeView trade;
       trade.symbol = kSymbols[static_cast<size_t>(step.symbol)];
       trade.price = {step.price, 0};
       trade.volume = {step.volume, 0};
       trade.event_time = model::EventTime(milliseconds(kBaseMs + step.ms));
       trade.ingest_time = ingest_time(step.ms);
-      if (step.extended) trade.conditions = codec::ConditionsView(kExtended);
+      trade.conditions = codec::ConditionsView(codes);
       trade.source = kSources[static_cast<size_t>(step.source)];
       trade.epoch = step.epoch;
       if (step.repeated) trade.flags = model::kRepeated;
@@ -220,6 +267,11 @@ class Records {
       case What::calendar:
         out.kind = ControlKind::setting;
         out.detail = std::string(kCalendarKey) + "=" + std::string(kCalendars[step.price % 2]);
+        break;
+      case What::conditions:
+        out.kind = ControlKind::setting;
+        out.detail = std::string(kConditionsKey) + "=" +
+                     std::string(kTables[static_cast<size_t>(step.volume)]);
         break;
     }
     return out;

@@ -114,7 +114,10 @@ class World {
 
   /// Bars by key as a screen has them: the store's, and over them what the engine reported.
   std::map<model::BarKey, model::Bar> bars() {
-    if (!collects()) return committed_bars();
+    if (!collects()) {
+      commit();
+      return stored();
+    }
     settle();
     take_changes();
     std::map<model::BarKey, model::Bar> out = stored();
@@ -144,10 +147,18 @@ class World {
     return out;
   }
 
-  /// The same after a commit, from the store alone.
+  /// What a commit leaves in the store: the rows of both bases.
   std::map<model::BarKey, model::Bar> committed_bars() {
     commit();
-    return stored();
+    std::map<model::BarKey, model::Bar> out;
+    for (const model::Basis basis : {model::Basis::all, model::Basis::eligible}) {
+      std::vector<model::BarKey> keys;
+      EXPECT_TRUE(
+          reader_->keys({.basis = basis}, [&](const model::BarKey& key) { keys.push_back(key); })
+              .ok());
+      for (const model::BarKey& key : keys) out[key] = reader_->row(key).value()->bar;
+    }
+    return out;
   }
 
   void commit() {
@@ -280,6 +291,7 @@ inline std::string describe(const model::Bar& bar) {
     return of.source + "/" + std::to_string(of.epoch) + "/" + std::to_string(of.sequence);
   };
   std::string out = bar.key.symbol + " " + std::string(model::to_text(bar.key.interval)) + " " +
+                    std::string(model::to_string(bar.key.basis)) + " " +
                     std::to_string(bar.key.start.time_since_epoch().count()) + "-" +
                     std::to_string(bar.end.time_since_epoch().count());
   out += " by=" + std::string(model::to_string(bar.priced_by)) + " o=" + price(bar.open) +

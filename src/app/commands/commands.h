@@ -63,6 +63,7 @@ int verify_bars(Config& config, const VerifyArguments& arguments);
 
 struct ExplainArguments {
   std::string symbol, interval, start;
+  std::string basis = "all";
   int64_t limit = 50;  ///< Rows of each list; 0: all.
   bool json = false;
 };

@@ -90,8 +90,9 @@ void print_bar(const verify::Explanation& explanation) {
   const auto price = [](const std::optional<model::Decimal>& value) {
     return value ? model::to_text(*value) : std::string("none");
   };
-  fmt::print("bar       {} {} {} to {}\n", bar.key.symbol, model::to_text(bar.key.interval),
-             model::time_text(bar.key.start), model::time_text(bar.end));
+  fmt::print("bar       {} {} {} to {}{}\n", bar.key.symbol, model::to_text(bar.key.interval),
+             model::time_text(bar.key.start), model::time_text(bar.end),
+             bar.key.basis == model::Basis::all ? "" : ", of what conditions let through");
   fmt::print("prices    open {}  high {}  low {}  close {}  (by {})\n", price(bar.open),
              price(bar.high), price(bar.low), price(bar.close), model::to_string(bar.priced_by));
   fmt::print("sums      volume {}  notional {}  vwap {}\n", model::to_text(bar.volume),
@@ -142,6 +143,10 @@ int print_explanation(const verify::Explanation& explanation) {
   fmt::print("\nhistory\n");
   if (print_table(explanation.history, event_columns()) != kOk) return kFailed;
   note_rest("events", explanation.history.size(), explanation.history_total);
+  if (!explanation.conditions.empty()) {
+    fmt::print("\nconditions of its trades\n");
+    if (print_table(explanation.conditions, explained_condition_columns()) != kOk) return kFailed;
+  }
   fmt::print("\ntrades: {}, {} of them late\n", explanation.trades_total, explanation.late_total);
   if (print_table(explanation.trades, explained_trade_columns()) != kOk) return kFailed;
   note_rest("trades", explanation.trades.size(), explanation.trades_total);
@@ -192,7 +197,8 @@ int explain_bar(Config& config, const ExplainArguments& arguments) {
   auto tape = ProvenTape::open(config);
   if (!tape) return failed(tape.error());
   const model::BarKey key{arguments.symbol, *interval,
-                          std::chrono::floor<std::chrono::milliseconds>(*start), model::Basis::all};
+                          std::chrono::floor<std::chrono::milliseconds>(*start),
+                          *model::parse_basis(arguments.basis)};
   const auto explanation =
       verify::explain(key, static_cast<size_t>(arguments.limit), {}, tape.value()->ports());
   if (!explanation) return failed(explanation.error());

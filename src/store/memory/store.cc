@@ -72,7 +72,9 @@ class MemoryReader final : public Reader {
 
   Result<> keys(const BarQuery& query,
                 const std::function<void(const model::BarKey&)>& each) override {
-    for (const model::Bar& bar : matching(query)) each(bar.key);
+    std::lock_guard lock(content_->mutex);
+    for (const auto& [key, row] : content_->bars)
+      if (row.bar.key.basis == query.basis && in_range(query, row.bar.key)) each(row.bar.key);
     return {};
   }
 
@@ -127,6 +129,13 @@ class MemoryReader final : public Reader {
     return at == content_->bars.end() ? bar : at->second.bar;
   }
 
+  /// Its basis aside.
+  static bool in_range(const BarQuery& query, const model::BarKey& key) {
+    return (query.symbol.empty() || key.symbol == query.symbol) &&
+           (!query.interval || key.interval == *query.interval) && key.start >= query.from &&
+           key.start < query.to;
+  }
+
   std::vector<model::Bar> matching(const BarQuery& query) const {
     std::lock_guard lock(content_->mutex);
     // `eligible` is stored only where it differs from `all`.
@@ -134,10 +143,7 @@ class MemoryReader final : public Reader {
         query.basis == model::Basis::eligible ? model::Basis::all : query.basis;
     std::vector<model::Bar> found;
     for (const auto& [key, row] : content_->bars) {
-      const model::BarKey& bar = row.bar.key;
-      if ((query.symbol.empty() || bar.symbol == query.symbol) &&
-          (!query.interval || bar.interval == *query.interval) && bar.basis == stored_as &&
-          bar.start >= query.from && bar.start < query.to)
+      if (row.bar.key.basis == stored_as && in_range(query, row.bar.key))
         found.push_back(query.basis == stored_as ? row.bar : eligible(row.bar));
     }
     return found;
