@@ -82,7 +82,9 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
   }
   // A snapshot needs the store that it was written beside; without one, the log has everything.
   if (from == Position() && filled.value()) {
-    auto snapshot = restore_snapshot(engine_options);
+    auto snapshot = restore_snapshot(
+        engine_options,
+        checkpoint.value() ? std::optional(checkpoint.value()->position) : std::nullopt);
     if (!snapshot) return snapshot.error();
     from = snapshot.value();
   }
@@ -102,9 +104,12 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
   return {};
 }
 
-Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_options) {
+Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_options,
+                                                std::optional<Position> stored) {
   // Each bar takes only what lies beyond its own `through`, so any earlier state will do; the
-  // newest one saves work, and records that retention removed are behind it.
+  // newest one saves work, and records that retention removed are behind it. One that the store
+  // has not reached will not: a power cut takes the last commits away, and the bars that the
+  // snapshot left to them.
   auto reader = log_.read(Position());
   if (!reader) return reader.error();
   std::optional<store::Checkpoint> newest;
@@ -117,7 +122,8 @@ Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_op
     codec::EntryReader entries(*batch.bytes);
     codec::EntryView entry;
     if (entries.next(entry) == codec::EntryReader::Outcome::progressed &&
-        entry.kind == codec::EntryKind::snapshot)
+        entry.kind == codec::EntryKind::snapshot &&
+        (!stored || Position::from_raw(entry.snapshot.as_of) <= *stored))
       newest = store::Checkpoint{Position::from_raw(entry.snapshot.as_of),
                                  std::string(entry.snapshot.state)};
   }

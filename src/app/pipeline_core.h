@@ -115,8 +115,10 @@ class PipelineCore {
                metrics::Registry& metrics, Publish publish, std::function<void()> handed_over);
 
   Result<> restore(store::Store& store, const engine::Options& engine_options);
-  /// The state of the newest snapshot in the log, or none; returns where to read from.
-  Result<Position> restore_snapshot(const engine::Options& engine_options);
+  /// The state of the newest snapshot in the log that a store whose checkpoint was at `stored` has
+  /// reached, or none; returns where to read from.
+  Result<Position> restore_snapshot(const engine::Options& engine_options,
+                                    std::optional<Position> stored);
 
   EngineStep read(std::chrono::microseconds timeout);
   EngineStep apply(log::Batch batch);

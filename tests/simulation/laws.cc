@@ -19,6 +19,10 @@ constexpr int64_t kSubscribeSlackMs = 3'000;
 constexpr int64_t kFreshMs = 500;
 /// A frame may wait this long at a client that is busy, which its arrival does not tell.
 constexpr int64_t kGapSlackMs = 2'000;
+/// The clock's records are a second apart.
+constexpr int64_t kTickMaxMs = 1'500;
+/// Frames that repeat one another come this close on a connection, unless reading was paused.
+constexpr int64_t kRepeatUs = 4'000'000;
 
 int64_t ms_of(model::EventTime time) {
   return time.time_since_epoch().count();
@@ -51,6 +55,35 @@ struct Window {
   bool final = false;
 };
 
+/// One connection, by its records.
+struct Epoch {
+  int64_t opened_us = 0;
+  int64_t last_us = 0;  ///< The last thing known to have come.
+  int64_t trades = 0;
+  int64_t sequence = 0;
+  std::set<std::string> subscribed;
+  std::map<int64_t, int64_t> seen_us;  ///< Numbers of its trades.
+};
+
+/// [first, second) in milliseconds.
+using Spans = std::vector<std::pair<int64_t, int64_t>>;
+
+int64_t ceil_ms(model::IngestTime time) {
+  return std::chrono::ceil<std::chrono::milliseconds>(time).time_since_epoch().count();
+}
+
+/// What of [from, to) lies in one of the spans, which may overlap.
+int64_t length_within(Spans spans, int64_t from, int64_t to) {
+  std::sort(spans.begin(), spans.end());
+  int64_t length = 0;
+  for (const auto& [begin, end] : spans) {
+    from = std::max(from, begin);
+    length += std::max<int64_t>(0, std::min(end, to) - from);
+    from = std::max(from, std::min(end, to));
+  }
+  return length;
+}
+
 struct SymbolState {
   std::string source;
   int64_t greatest_ms = INT64_MIN / 2;
@@ -65,6 +98,8 @@ class Checker {
     replay();
     check_bars();
     check_gaps();
+    check_interruptions();
+    check_clock();
     check_received();
     check_flow();
     return told_;
@@ -109,6 +144,7 @@ class Checker {
       if (++logged[number] > made.sent)
         broken("nothing twice: trade {} was sent {} times and logged {} times", number, made.sent,
                logged[number]);
+      check_identity(trade, number);
       take(trade);
     }
     for (const auto& [number, count] : logged) received_.insert(number);
@@ -128,9 +164,37 @@ class Checker {
     }
   }
 
+  /// Sequences count the elements of an epoch, rejected ones too; what comes was asked for; and of
+  /// equal frames of one connection all but the first are marked.
+  void check_identity(const model::Trade& trade, int64_t number) {
+    if (evidence_.damaged) return;
+    const auto at = epochs_.find(trade.id.epoch);
+    if (at == epochs_.end())
+      return broken("identity: trade {} is of epoch {}, which never began", number, trade.id.epoch);
+    Epoch& epoch = at->second;
+    const int64_t least = ++epoch.trades;
+    if (trade.id.sequence <= epoch.sequence || trade.id.sequence < least ||
+        trade.id.sequence > least + evidence_.elements_spoilt)
+      broken("identity: trade {}, number {} of epoch {}, has sequence {} after {}", number, least,
+             trade.id.epoch, trade.id.sequence, epoch.sequence);
+    epoch.sequence = trade.id.sequence;
+    epoch.last_us = std::max(epoch.last_us, us_of(trade.ingest_time));
+    if (!epoch.subscribed.contains(trade.symbol))
+      broken("quiet is not blind: trade {} of {} is logged before its subscription", number,
+             trade.symbol);
+    const auto [seen, first] = epoch.seen_us.emplace(number, us_of(trade.ingest_time));
+    const bool marked = (trade.flags & model::kRepeated) != 0;
+    if (marked == first && us_of(trade.ingest_time) - seen->second < kRepeatUs)
+      broken("nothing twice: trade {}, {} in epoch {}, {} as repeated", number,
+             first ? "new" : "seen before", trade.id.epoch, marked ? "is marked" : "is not marked");
+  }
+
   void take(const model::Control& control, Position position) {
     switch (control.kind) {
       case ControlKind::tick:
+        if (control.to) ticks_ms_.push_back(us_of(*control.to) / 1'000);
+        if (const auto epoch = epochs_.find(control.epoch); control.from && epoch != epochs_.end())
+          epoch->second.last_us = std::max(epoch->second.last_us, us_of(*control.from));
         if (control.lag_ms.value_or(0) > evidence_.settings.latency_bound_ms) return;
         if (control.to) {
           int64_t& tick = ticks_.emplace(control.source, INT64_MIN / 2).first->second;
@@ -144,10 +208,12 @@ class Checker {
         return;
       case ControlKind::subscribed:
         symbols_[*control.symbol].source = control.source;
-        covered_[*control.symbol].push_back({us_of(control.ingest_time) / 1'000, INT64_MAX});
+        epochs_[control.epoch].subscribed.insert(*control.symbol);
+        covered_[*control.symbol].push_back({ceil_ms(control.ingest_time), INT64_MAX});
         return;
       case ControlKind::epoch_closed:
       case ControlKind::epoch_opened:
+        if (control.kind == ControlKind::epoch_opened) open(control);
         for (auto& [name, symbol] : symbols_) {
           auto& spans = covered_[name];
           if (symbol.source == control.source && !spans.empty() && spans.back().second == INT64_MAX)
@@ -157,6 +223,13 @@ class Checker {
       default:
         return;
     }
+  }
+
+  void open(const model::Control& control) {
+    if (!epochs_.empty() && control.epoch <= epochs_.rbegin()->first)
+      broken("identity: epoch {} begins after epoch {}", control.epoch, epochs_.rbegin()->first);
+    Epoch& epoch = epochs_[control.epoch];
+    epoch.opened_us = epoch.last_us = us_of(control.ingest_time);
   }
 
   void check_bars() {
@@ -241,8 +314,28 @@ class Checker {
       first = window.updates.begin();
     if (bar.first_id != first->second->id)
       broken("a function of the log: bar {} begins with another trade", name);
-    if (bar.coverage_ms && (*bar.coverage_ms < 0 || *bar.coverage_ms > bar.key.interval.ms()))
-      broken("quiet is not blind: bar {} is covered for {} ms", name, *bar.coverage_ms);
+    if (!bar.final) return;
+    const int64_t covered = covered_ms(bar);
+    if (bar.coverage_ms.value_or(-1) != covered)
+      broken("quiet is not blind: bar {} is covered for {} ms, the log says {}", name,
+             bar.coverage_ms.value_or(-1), covered);
+  }
+
+  /// Connected and subscribed, and in no gap.
+  int64_t covered_ms(const model::Bar& bar) const {
+    const auto spans = covered_.find(bar.key.symbol);
+    if (spans == covered_.end()) return -1;
+    Spans gaps;
+    for (const model::Gap& gap : gaps_) gaps.emplace_back(us_of(gap.from) / 1'000, ceil_ms(gap.to));
+    const int64_t start = ms_of(bar.key.start);
+    const int64_t end = start + bar.key.interval.ms();
+    int64_t covered = 0;
+    for (const auto& [from, to] : spans->second) {
+      const int64_t begin = std::max(from, start);
+      const int64_t stop = std::min(to, end);
+      if (begin < stop) covered += stop - begin - length_within(gaps, begin, stop);
+    }
+    return covered;
   }
 
   void check_gaps() {
@@ -257,6 +350,35 @@ class Checker {
     }
     if (stored.size() != gaps_.size() && !evidence_.damaged)
       broken("nothing invented: the store has {} gaps, the log {}", stored.size(), gaps_.size());
+  }
+
+  /// Between two connections nothing can have come: that is a gap, also over a crash.
+  void check_interruptions() {
+    if (evidence_.damaged) return;
+    Spans gaps;
+    for (const model::Gap& gap : gaps_)
+      if (!gap.symbol) gaps.emplace_back(us_of(gap.from), us_of(gap.to));
+    for (auto epoch = epochs_.begin(); epoch != epochs_.end(); ++epoch) {
+      const auto next = std::next(epoch);
+      if (next == epochs_.end()) return;
+      const int64_t from = epoch->second.last_us;
+      const int64_t to = next->second.opened_us;
+      if (length_within(gaps, from, to) < to - from)
+        broken("quiet is not blind: epoch {} ended at {} us, epoch {} began at {} us; gaps:{}",
+               epoch->first, from, next->first, to, gaps_near(to / 1'000));
+    }
+  }
+
+  /// Without a fault the clock's records come in time, so that silence closes windows.
+  void check_clock() {
+    int64_t last = evidence_.calm_from_ms;
+    ticks_ms_.push_back(evidence_.end_ms);
+    for (const int64_t tick : ticks_ms_) {
+      if (tick < evidence_.calm_from_ms) continue;
+      if (tick > last + kTickMaxMs)
+        broken("the clock goes on: no tick between {} and {} ms", last, tick);
+      last = tick;
+    }
   }
 
   bool in_gap(const std::string& source, int64_t at_ms) const {
@@ -325,8 +447,10 @@ class Checker {
   std::map<std::string, SymbolState> symbols_;
   std::map<std::string, int64_t> ticks_;  ///< Watermarks by source.
   std::vector<model::Gap> gaps_;
-  std::map<std::string, std::vector<std::pair<int64_t, int64_t>>> covered_;
+  std::map<std::string, Spans> covered_;
   std::set<int64_t> received_;
+  std::map<int64_t, Epoch> epochs_;
+  std::vector<int64_t> ticks_ms_;
 };
 
 }  // namespace

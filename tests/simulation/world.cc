@@ -63,6 +63,14 @@ class Letters final : public ingest::DeadLetterSink {
   int64_t count = 0;
 };
 
+/// Frames and elements whose bytes have to be among the dead letters.
+int64_t put_aside(const ingest::Accounts& accounts) {
+  int64_t sum = accounts.frames_by_kind[static_cast<size_t>(ingest::FrameKind::unknown)];
+  for (const int64_t count : accounts.frames_rejected) sum += count;
+  for (const int64_t count : accounts.elements_rejected) sum += count;
+  return sum;
+}
+
 /// What a seed decides before the beginning.
 struct Plan {
   log::Options log;
@@ -200,6 +208,7 @@ class World {
 
   bool start();
   Result<> open_process();
+  Result<> spoil_checkpoint();
   void log_settings();
   void start_feed();
   void crash();
@@ -207,6 +216,7 @@ class World {
   void finish();
   void watch();
   void look_on();
+  void look_at(const engine::Changes& changes);
   log::EmbeddedSetup log_setup();
 
   bool accept(const std::string& host, const std::shared_ptr<Link>& link);
@@ -219,6 +229,7 @@ class World {
   const uint64_t seed_;
   Random random_;
   Random market_random_;
+  Random start_random_;
   Plan plan_;
   Report report_;
   test::ManualLoop loop_{kBegin};
@@ -252,18 +263,28 @@ class World {
   Evidence evidence_;
   Position seen_end_;
   std::map<int64_t, std::string> seen_;  ///< Every batch that was visible, by its first position.
+  /// A bar as it was shown last.
+  struct Shown {
+    int64_t records = 0;
+    int64_t revision = 0;
+    bool final = false;
+  };
+  std::map<std::tuple<std::string, int64_t, model::EventTime>, Shown> shown_;
 };
 
 World::World(uint64_t seed)
     : seed_(seed),
       random_(seed),
       market_random_(seed ^ 0x9E3779B97F4A7C15U),
+      start_random_(seed ^ 0xD1B54A32D192ED03U),
       plan_(draw_plan(random_)) {
   report_.seed = seed;
   evidence_.settings = {
       plan_.content.latency_bound_ms, plan_.content.disorder_ms, {1'000, 5'000, 60'000, 3'600'000}};
   disk_.set_capacity(kDiskBytes);
   disk_.set_on_sync([this] {
+    // Readers run meanwhile.
+    look_on();
     if (now() >= slow_till_) return;
     fired(Fault::slow_sync);
     stand_still(milliseconds(40) + within(milliseconds(300)));
@@ -477,6 +498,7 @@ void World::plan_network_fault(Fault fault, BootTime at) {
             "{\"type\":\"trade\",\"data\":[",
             R"({"type":"trade","data":[{"s":"BINANCE:AUSDT","p":1e30,"t":1,"v":1},7,null]})"};
         Peer& peer = *server_.peer;
+        evidence_.elements_spoilt += 3;
         if (random_.chance(0.3))
           peer.send_raw(std::string(1 + random_.below(20), '\xff'));
         else
@@ -546,6 +568,9 @@ void World::crash() {
   engine_at_.reset();
   store_at_.reset();
   start_at_ = now() + milliseconds(50) + within(seconds(3));
+  // Troubles come together: what the next start does is not safe either.
+  if (!faults_over_ && start_random_.chance(0.15))
+    plan(*start_at_, [this] { plan_crash(plan_.faults.contains(Fault::power_cut)); });
 }
 
 /// In a part of the log that has whole blocks behind it: damage at the very end is a torn tail.
@@ -613,6 +638,8 @@ Result<> World::open_process() {
       store::open_embedded_store(process.directory->store_file(), kFeed, clock_, plan_.store);
   if (!store) return store.error();
   process.store = std::move(store).value();
+  if (report_.starts > 1 && !evidence_.damaged && start_random_.chance(0.15))
+    TAPELINE_TRY(spoil_checkpoint());
   auto log = log::open_stepped_log(log_setup());
   if (!log) return log.error();
   process.log = std::move(log).value();
@@ -625,12 +652,7 @@ Result<> World::open_process() {
   look_on();
   auto core = app::PipelineCore::open(
       plan_.pipeline, plan_.engine, clock_, *process.log.log, *process.store, process.metrics,
-      [this](const engine::Changes& changes) {
-        if (changes.position >= process_->log.log->end())
-          broken("logged first: position {} is shown, the log ends before {}",
-                 changes.position.raw(), process_->log.log->end().raw());
-      },
-      [] {});
+      [this](const engine::Changes& changes) { look_at(changes); }, [] {});
   if (!core) return core.error();
   process.core = std::move(core).value();
   return process.core->catch_up([this](EngineStep step) -> Result<> {
@@ -641,6 +663,27 @@ Result<> World::open_process() {
     if (!planned_.empty() && planned_.front().at <= now()) disk_.set_capacity(kDiskBytes);
     return {};
   });
+}
+
+/// A checkpoint is only a shortcut: the log has the same, and snapshots to begin from.
+Result<> World::spoil_checkpoint() {
+  auto reader = process_->store->open_reader();
+  if (!reader) return reader.error();
+  auto checkpoint = reader.value()->checkpoint();
+  if (!checkpoint) return checkpoint.error();
+  if (!checkpoint.value()) return {};
+  auto writer = process_->store->open_writer();
+  if (!writer) return writer.error();
+  store::Commit commit;
+  commit.checkpoint = std::move(checkpoint).value();
+  std::string& state = commit.checkpoint->state;
+  if (state.empty() || start_random_.chance(0.5))
+    state.clear();
+  else
+    state[start_random_.below(state.size())] ^= 1;
+  TAPELINE_TRY(writer.value()->write(commit));
+  fired(Fault::lost_checkpoint);
+  return {};
 }
 
 /// As the program does at a start.
@@ -709,10 +752,33 @@ void World::look_on() {
   }
 }
 
+/// What is shown to subscribers is in the log, and goes on from what was shown before, over
+/// restarts too.
+void World::look_at(const engine::Changes& changes) {
+  if (changes.position >= process_->log.log->end())
+    broken("logged first: position {} is shown, the log ends before {}", changes.position.raw(),
+           process_->log.log->end().raw());
+  if (evidence_.damaged) return;
+  for (const model::Bar& bar : changes.bars) {
+    Shown& shown = shown_[{bar.key.symbol, bar.key.interval.ms(), bar.key.start}];
+    const Shown now{bar.trade_count + bar.price_update_count, bar.revision, bar.final};
+    if (now.records < shown.records || now.revision < shown.revision || now.final < shown.final)
+      broken(
+          "nothing acknowledged is lost: bar {} {} ms {} was shown with {} records, revision {}{} "
+          "and then with {}, {}{}",
+          bar.key.symbol, bar.key.interval.ms(), bar.key.start.time_since_epoch().count(),
+          shown.records, shown.revision, shown.final ? ", final," : "", now.records, now.revision,
+          now.final ? ", final" : "");
+    shown = now;
+  }
+}
+
 void World::watch() {
   if (!process_) return;
   const ingest::Accounts& accounts = process_->feed->stage->accounts();
   if (!accounts.balanced()) broken("accounted: {}", accounts.to_text());
+  if (const int64_t aside = put_aside(accounts); process_->letters.count != aside)
+    broken("accounted: {} were put aside, {} letters are kept", aside, process_->letters.count);
   const auto status = process_->log.log->status();
   if (status.pending_bytes > static_cast<uint64_t>(plan_.log.pending_bytes_max) * 2)
     broken("bounded: {} bytes wait for the log", status.pending_bytes);
@@ -722,6 +788,7 @@ void World::watch() {
 }
 
 void World::finish() {
+  evidence_.end_ms = wall_ms();
   if (!process_) return broken("it goes on: nothing runs at the end ({})", start_failure_);
   Process& process = *process_;
   ingest::Stage& stage = *process.feed->stage;
@@ -764,7 +831,11 @@ void World::finish() {
   log::Batch batch;
   for (;;) {
     const auto outcome = reader.value()->next(batch, microseconds(0));
-    if (!outcome && outcome.error().code() == ErrorCode::corrupt) continue;
+    if (!outcome && outcome.error().code() == ErrorCode::corrupt) {
+      if (!evidence_.damaged && report_.fired[static_cast<size_t>(Fault::power_cut)] == 0)
+        broken("nothing is lost: {}", outcome.error().message());
+      continue;
+    }
     if (!outcome) return broken("nothing is lost: {}", outcome.error().message());
     if (outcome.value() != log::ReadOutcome::progressed) break;
     bytes += *batch.bytes;
@@ -880,7 +951,8 @@ void World::make_frame(BootTime at) {
   for (const int64_t number : frame.numbers) evidence_.offered[number].sent += times;
   server_.newest.push_back(std::move(frame));
   if (server_.newest.size() > kFramesKept) server_.newest.erase(server_.newest.begin());
-  if (++server_.frames == 2 * kFramesKept) send_again();
+  if (++server_.frames >= 2 * kFramesKept && server_.subscribed.size() == kSymbols.size())
+    send_again();
 }
 
 std::string World::trade_json(size_t symbol, WallTime at) {
@@ -906,9 +978,9 @@ std::string World::trade_json(size_t symbol, WallTime at) {
 
 std::string_view to_string(Fault fault) {
   static constexpr std::array<std::string_view, kFaults> kNames = {
-      "delay",       "cut",       "half_open",     "reorder",   "duplicate", "garbage",
-      "short_write", "torn_tail", "lost_unsynced", "disk_full", "bit_flip",  "slow_sync",
-      "failed_sync", "freeze",    "killed",        "power_cut"};
+      "delay",       "cut",       "half_open",     "reorder",   "duplicate",      "garbage",
+      "short_write", "torn_tail", "lost_unsynced", "disk_full", "bit_flip",       "slow_sync",
+      "failed_sync", "freeze",    "killed",        "power_cut", "lost_checkpoint"};
   return kNames[static_cast<size_t>(fault)];
 }
 

@@ -26,8 +26,9 @@ enum class Fault {
   freeze,
   killed,
   power_cut,
+  lost_checkpoint,
 };
-inline constexpr size_t kFaults = 16;
+inline constexpr size_t kFaults = 17;
 std::string_view to_string(Fault fault);
 
 /// How a run went.
