@@ -14,6 +14,7 @@ FUZZ_TIMES ?= 1
 KILLS ?= 50
 SEED ?= 1
 SEEDS ?= 10000
+SEEDS_MAX ?= 500
 FROM ?= 1
 SECONDS_MAX ?= 600
 
@@ -95,6 +96,14 @@ simulation: ## Run the whole pipeline in a simulated world over SEEDS (10000) se
 	@$(MAKE) build/dev/build.ninja
 	@ninja -C build/dev -j $(JOBS) tapeline_simulation
 	@scripts/simulation $(SEEDS) $(FROM) $(SECONDS_MAX)
+
+.PHONY: mutants
+mutants: ## Put each bug of src/base/mutant.h into the simulation; fails unless SEEDS_MAX (500) seeds find it (ARGS=... names some)
+	@scripts/setup test
+	@$(MAKE) build/mutants/build.ninja
+	@ninja -C build/mutants -j $(JOBS) tapeline_simulation
+	@scripts/python tests/simulation/mutants.py build/mutants/tests/tapeline_simulation \
+	  --seeds $(SEEDS_MAX) --jobs $(JOBS) $(ARGS)
 
 .PHONY: bench
 bench: ## Build the benchmarks in build/bench and run them

@@ -9,11 +9,14 @@
 #include "app/configuration.h"
 #include "app/usage.h"
 #include "app/version.h"
+#include "base/mutant.h"
 
 namespace {
 
 using namespace tapeline;
 using namespace tapeline::app;
+
+static_assert(!kHasMutants, "what people run has no bugs put in; make `tapeline_simulation` only");
 
 /// What every subcommand that touches data takes.
 struct Common {

@@ -2,6 +2,7 @@
 
 #include "app/events.h"
 #include "app/log_scan.h"
+#include "base/mutant.h"
 #include "codec/entry.h"
 
 namespace tapeline::app {
@@ -75,7 +76,7 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
     }
     // One without a state was reset on purpose.
     if (auto restored = engine_->restore(found); restored) {
-      from = found.position.plus(1);
+      from = found.position.plus(mutated(Mutant::resumed_late) ? 3 : 1);
     } else if (!found.state.empty()) {
       events::checkpoint_dropped(restored.error().message());
     }
@@ -123,7 +124,8 @@ Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_op
     codec::EntryView entry;
     if (entries.next(entry) == codec::EntryReader::Outcome::progressed &&
         entry.kind == codec::EntryKind::snapshot &&
-        (!stored || Position::from_raw(entry.snapshot.as_of) <= *stored))
+        (!stored || Position::from_raw(entry.snapshot.as_of) <= *stored ||
+         mutated(Mutant::snapshot_ahead)))
       newest = store::Checkpoint{Position::from_raw(entry.snapshot.as_of),
                                  std::string(entry.snapshot.state)};
   }
@@ -262,11 +264,13 @@ PipelineCore::StoreStep PipelineCore::step_store() {
     if (!in_flight_ || written_) return StoreStep::idle;
     commit = in_flight_.get();
   }
-  const auto outcome = store_writer_->write(*commit);
+  const bool skipped =
+      mutated(Mutant::commit_skipped) && commit->checkpoint->position.ordinal() % 7 == 0;
+  const auto outcome = skipped ? Result<>() : store_writer_->write(*commit);
   bool first_failure = false;
   {
     const std::lock_guard lock(mutex_);
-    written_ = outcome.ok();
+    written_ = outcome.ok() || mutated(Mutant::failed_commit_forgotten);
     first_failure = !outcome && status_.store_error.empty();
     status_.store_error = outcome ? std::string() : outcome.error().message();
   }

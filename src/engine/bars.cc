@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 
 namespace tapeline::engine {
 
@@ -101,8 +102,9 @@ void BarTable::touch(Bar& bar, Position position, bool report) {
 }
 
 void BarTable::clean(Position through) {
-  const auto rest = std::partition(dirty_.begin(), dirty_.end(),
-                                   [&](const Bar* bar) { return bar->changed > through; });
+  const auto rest = std::partition(dirty_.begin(), dirty_.end(), [&](const Bar* bar) {
+    return bar->changed > through && !mutated(Mutant::changed_in_flight);
+  });
   for (auto it = rest; it != dirty_.end(); ++it) {
     (*it)->dirty = false;
     settle(**it);

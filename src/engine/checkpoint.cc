@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/mutant.h"
 #include "engine/engine.h"
 #include "engine/row.h"
 #include "engine/wire.h"
@@ -203,6 +204,7 @@ void read_source(StateReader& in, SourceTable& sources) {
   source.epoch_newest = in.zigzag();
   source.epoch_highest = in.zigzag();
   source.sequence_highest = in.zigzag();
+  if (mutated(Mutant::epochs_forgotten)) source.epoch_newest = source.epoch_highest = 0;
   source.last_frame_us = in.zigzag();
   source.clock_ms = in.zigzag();
   source.watermark_ms = in.zigzag();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/mutant.h"
+
 namespace tapeline::engine {
 namespace {
 
@@ -108,7 +110,7 @@ void Controls::end_coverage(SourceId source, int64_t to_ms) {
     const Covered* current = symbol.covered.current();
     if (current == nullptr || current->source != source) continue;
     windows_.touch_open(symbol);
-    symbol.covered.close(to_ms);
+    if (!mutated(Mutant::coverage_not_ended)) symbol.covered.close(to_ms);
     symbol.unconfirmed = false;
   }
 }
@@ -158,8 +160,9 @@ void Controls::tick(const model::Control& control, SourceId source_id) {
     ++state_.counters.ticks_held;
     return;
   }
-  source.watermark_ms =
-      std::max(source.watermark_ms, now_ms - content.latency_bound_ms() - content.disorder_ms());
+  source.watermark_ms = std::max(
+      source.watermark_ms, now_ms - content.latency_bound_ms() -
+                               (mutated(Mutant::watermark_ahead) ? 0 : content.disorder_ms()));
   windows_.close_by_tick(source_id);
 }
 

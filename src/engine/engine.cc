@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "base/mutant.h"
 #include "codec/entry.h"
 #include "engine/checkpoint.h"
 #include "engine/controls.h"
@@ -220,7 +221,9 @@ store::Commit Engine::Impl::prepare_commit() {
     Symbol& symbol = state.symbols[bar->symbol];
     store::BarRow& row = commit.bars.emplace_back();
     row.bar = present(*bar, symbol, state.sources);
-    row.bar.through = std::max(state.applied, bar->merged_till);
+    row.bar.through = mutated(Mutant::through_not_advanced)
+                          ? bar->merged_till.plus(1)
+                          : std::max(state.applied, bar->merged_till);
     row.state = encode_state(*bar, state.sources);
     if (bar->restricted()) {
       const Position through = row.bar.through;
@@ -272,7 +275,7 @@ Changes Engine::Impl::take_changes() {
             [](const model::Bar& a, const model::Bar& b) { return a.key < b.key; });
   changes.trades = take_all(tape_);
   changes.controls = take_all(happened_);
-  changes.position = state.applied;
+  changes.position = state.applied.plus(mutated(Mutant::shown_beyond_log) ? 1 : 0);
   state.bars.trim();
   return changes;
 }
@@ -296,8 +299,10 @@ std::vector<Engine::SourceState> Engine::Impl::sources() const {
   for (SourceId id = 0; id < sources.size(); ++id) {
     const Source& source = sources[id];
     const bool opened_later = source.epoch_newest > source.epoch_highest;
-    out.push_back({source.name, std::max(source.epoch_newest, source.epoch_highest),
-                   opened_later ? 0 : source.sequence_highest, source.open,
+    const int64_t epoch = mutated(Mutant::silent_epoch_forgotten)
+                              ? source.epoch_highest
+                              : std::max(source.epoch_newest, source.epoch_highest);
+    out.push_back({source.name, epoch, opened_later ? 0 : source.sequence_highest, source.open,
                    model::IngestTime(std::chrono::microseconds(source.last_frame_us)), source.ended,
                    source.replayed});
   }

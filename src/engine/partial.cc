@@ -1,5 +1,7 @@
 #include "engine/partial.h"
 
+#include "base/mutant.h"
+
 namespace tapeline::engine {
 namespace {
 
@@ -30,7 +32,8 @@ void PricePath::merge(const PricePath& other, const KeyOrder& order) {
     return;
   }
   count += other.count;
-  if (order.less(other.first, first)) first = other.first, open = other.open;
+  if (order.less(other.first, first) && !mutated(Mutant::open_by_arrival))
+    first = other.first, open = other.open;
   if (order.less(last, other.last)) last = other.last, close = other.close;
   if (less(high, other.high)) high = other.high;
   if (less(other.low, low)) low = other.low;
@@ -95,9 +98,14 @@ void Partial::add(const codec::TradeView& record, const RecordKey& key, const Ke
   if (!rights.all() && !eligible) [[unlikely]]
     eligible.put(what_is_eligible());
   if (eligible) eligible->add(record, key, rights, order);
+  if (mutated(Mutant::equal_trades_dropped) && trades.count > 0 &&
+      trades.last.event_ms == key.event_ms && trades.close == record.price)
+    return;
+  const bool forgotten =
+      mutated(Mutant::notional_of_last) && trades.count > 0 && order.less(trades.last, key);
   trades.add(key, record.price, order);
   volume.add(record.volume);
-  notional.add_product(record.price, record.volume);
+  if (!forgotten) notional.add_product(record.price, record.volume);
 }
 
 void Partial::merge(const Partial& other, const KeyOrder& order) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/mutant.h"
 #include "engine/row.h"
 
 namespace tapeline::engine {
@@ -49,7 +50,8 @@ bool in_regular_hours(Symbol& symbol, model::EventTime time, std::chrono::millis
 Bar* newest_open(const SymbolInterval& of, int64_t event_ms) {
   if (of.open.empty()) return nullptr;
   Bar* bar = of.open.back();
-  return bar->start_ms <= event_ms && event_ms < bar->end_ms ? bar : nullptr;
+  const int64_t end_ms = bar->end_ms + (mutated(Mutant::window_edge) ? 1 : 0);
+  return bar->start_ms <= event_ms && event_ms < end_ms ? bar : nullptr;
 }
 
 bool starts_before(const Bar* bar, int64_t start_ms) {
@@ -190,7 +192,8 @@ Result<std::vector<Bar*>> Windows::bars_at(Symbol& symbol, int64_t event_ms) {
 void Windows::advance(Symbol& symbol, int64_t event_ms) {
   symbol.greatest_ms = event_ms;
   symbol.watermark_ms = std::max(symbol.watermark_ms, event_ms - state_.content.disorder_ms());
-  if (symbol.watermark_ms >= symbol.next_close_ms) close_till(symbol, symbol.watermark_ms);
+  const int64_t reached_ms = symbol.watermark_ms - (mutated(Mutant::closing_edge) ? 1 : 0);
+  if (reached_ms >= symbol.next_close_ms) close_till(symbol, symbol.watermark_ms);
 }
 
 /// Opens an empty delta whose targets exist. Everything that can fail comes before everything that
@@ -300,7 +303,7 @@ Result<bool> Windows::may_be_stored(Symbol& symbol, IntervalIndex interval, int6
     of.stored_max_ms = max_ms;
     of.stored_known = true;
   }
-  return start_ms <= of.stored_max_ms;
+  return start_ms < of.stored_max_ms + (mutated(Mutant::stored_bar_forgotten) ? 0 : 1);
 }
 
 Result<Bar*> Windows::take_up(Symbol& symbol, const store::BarRow& row) {
@@ -334,13 +337,14 @@ void Windows::flush(Symbol& symbol) {
   bool late = false;
   for (size_t i = 0; i < delta.target_count; ++i) {
     Bar& bar = *delta.targets[i];
-    if (bar.merged_till >= delta.last) continue;
+    if (bar.merged_till >= delta.last && !mutated(Mutant::through_ignored)) continue;
     const bool born = bar.partial.records() == 0;
+    if (mutated(Mutant::late_dropped) && bar.final && !born) continue;
     bar.of(delta.session).merge(delta.partial, state_.sources.order());
     bar.of_recording = bar.of_recording || delta.of_recording;
     if (bar.final) {
       late = true;
-      bar.revision += delta.partial.records();
+      bar.revision += mutated(Mutant::revision_of_batches) ? 1 : delta.partial.records();
       if (born) bar.certificate = certify(bar, symbol, state_.sources, bar.end_ms);
     }
     state_.bars.touch(bar, delta.last, state_.reporting);
@@ -446,7 +450,7 @@ void Windows::finish(Symbol& symbol, Bar& bar) {
   bar.final = true;
   ++state_.counters.bars_finalized;
   symbol.final_end_ms = std::max(symbol.final_end_ms, bar.end_ms);
-  state_.bars.touch(bar, state_.now, state_.reporting);
+  if (!mutated(Mutant::final_not_stored)) state_.bars.touch(bar, state_.now, state_.reporting);
   state_.bars.keep_final(bar);
 }
 
@@ -484,7 +488,7 @@ void Windows::certify_again(const std::vector<Symbol*>& symbols, Span gap) {
   std::vector<Bar*> changed;
   state_.bars.for_each_final([&](Bar& bar) {
     if (!concerned[bar.symbol] || !gap.overlaps(bar.start_ms, bar.end_ms)) return;
-    if (bar.merged_till < state_.now) changed.push_back(&bar);
+    if (bar.merged_till < state_.now && !mutated(Mutant::gap_spares_final)) changed.push_back(&bar);
   });
   for (Bar* bar : changed) {
     Certificate again = certify(*bar, state_.symbols[bar->symbol], state_.sources, bar->end_ms);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "codec/csv.h"
 #include "codec/finnhub.h"
 #include "ingest/events.h"
@@ -176,7 +177,8 @@ class Outbox {
   void forget_durable() {
     const Position end = log_.end();
     while (!pieces_.empty() && pieces_.front().handed &&
-           pieces_.front().first.plus(pieces_.front().count) <= end)
+           (pieces_.front().first.plus(pieces_.front().count) <= end ||
+            mutated(Mutant::handed_is_durable)))
       pieces_.pop_front();
   }
 
@@ -309,11 +311,11 @@ class Stage::Impl {
     epoch_ = epoch;
     open_ = true;
     frame_ = 0;
-    sequence_ = 0;
+    if (!mutated(Mutant::sequence_goes_on)) sequence_ = 0;
     newest_event_.reset();
     last_arrival_.reset();
     least_lag_us_.reset();
-    memory_.clear();
+    if (!mutated(Mutant::repeats_over_connections)) memory_.clear();
     model::Control control;
     control.kind = model::ControlKind::epoch_opened;
     control.detail = to_string(epoch.clock);
@@ -389,6 +391,9 @@ class Stage::Impl {
   }
 
   void tick(std::string_view source) {
+    if (mutated(Mutant::tick_skipped) &&
+        std::chrono::floor<std::chrono::seconds>(clock_.boot()).count() % 10 == 0)
+      return;
     model::Control control;
     control.kind = model::ControlKind::tick;
     control.source = source;
@@ -470,7 +475,8 @@ class Stage::Impl {
       put_aside(RejectReason::duplicate_frame, 0, bytes, ingest_time,
                 model::detail_of_elements(sequence_ + 1, sequence_ + count));
     }
-    const int32_t flags = outcome.repeated ? model::kRepeated : 0;
+    const bool marked = outcome.repeated && !mutated(Mutant::repeat_unmarked);
+    const int32_t flags = marked ? model::kRepeated : 0;
     trades_.clear();
     for (const codec::Element& element : parsed.elements) {
       if (collapse) {
@@ -509,7 +515,8 @@ class Stage::Impl {
       return false;
     }
     if (reject) {
-      ++accounts_.elements_rejected[static_cast<size_t>(*reject)];
+      if (!mutated(Mutant::reject_uncounted))
+        ++accounts_.elements_rejected[static_cast<size_t>(*reject)];
       put_aside(*reject, sequence_, raw, ingest_time);
       return false;
     }
@@ -549,6 +556,7 @@ class Stage::Impl {
     // A resumed recording has put these aside before.
     if (sequence_ < epoch_.resume_after) return;
     rejects_.note(reason, epoch_.source, bytes);
+    if (mutated(Mutant::letter_lost) && sequence != 0) return;
     dead_letters_.put({.reason = reason,
                        .source = epoch_.source,
                        .epoch = epoch_.epoch,

@@ -117,7 +117,7 @@ def test_make_lists_its_targets_and_ci_calls_test():
 def test_each_preset_is_there():
     presets = json.loads((harness.ROOT / "CMakePresets.json").read_text("utf-8"))
     names = {preset["name"] for preset in presets["configurePresets"]}
-    assert {"dev", "release", "asan", "tsan", "fuzz", "bench", "coverage"} <= names
+    assert {"dev", "release", "asan", "tsan", "fuzz", "mutants", "bench", "coverage"} <= names
 
 
 def test_every_link_of_the_documents_leads_somewhere():

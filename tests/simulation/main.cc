@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/diag.h"
+#include "base/mutant.h"
 #include "simulation/world.h"
 
 namespace {
@@ -18,7 +19,8 @@ using tapeline::simulation::Report;
 struct Arguments {
   uint64_t seeds = 100;
   uint64_t from = 1;
-  double seconds_max = 0;  ///< 0: no limit.
+  double seconds_max = 0;   ///< 0: no limit.
+  std::string_view mutant;  ///< Empty: none.
   bool verbose = false;
 };
 
@@ -41,24 +43,46 @@ std::optional<Arguments> parse_arguments(int count, char** words) {
     const bool known = (name == "--seeds" && parse(value, out.seeds)) ||
                        (name == "--from" && parse(value, out.from)) ||
                        (name == "--seconds" && parse(value, out.seconds_max));
-    if (!known) return std::nullopt;
+    if (name == "--mutant")
+      out.mutant = value;
+    else if (!known)
+      return std::nullopt;
   }
   return out;
 }
 
-void tell_failure(const Report& report, const char* program) {
+void list_mutants() {
+  for (const tapeline::MutantText& mutant : tapeline::mutants())
+    fmt::print("{}\t{}\n", mutant.name, mutant.sentence);
+}
+
+void tell_failure(const Report& report, const char* program, std::string_view mutant) {
   fmt::print("seed {} breaks the laws:\n", report.seed);
   for (const std::string& violation : report.violations) fmt::print("  {}\n", violation);
-  fmt::print("  again: {} --seeds 1 --from {} --verbose\n", program, report.seed);
+  fmt::print("  again: {} --seeds 1 --from {} --verbose{}{}\n", program, report.seed,
+             mutant.empty() ? "" : " --mutant ", mutant);
 }
 
 }  // namespace
 
 int main(int count, char** words) {
+  if (count == 2 && words[1] == std::string_view("--mutants")) {
+    list_mutants();
+    return 0;
+  }
   const auto arguments = parse_arguments(count, words);
   if (!arguments) {
-    fmt::print(stderr, "usage: {} [--seeds N] [--from S] [--seconds T] [--verbose]\n", words[0]);
+    fmt::print(stderr,
+               "usage: {} [--seeds N] [--from S] [--seconds T] [--mutant NAME] [--verbose]\n"
+               "       {} --mutants\n",
+               words[0], words[0]);
     return 2;
+  }
+  if (!arguments->mutant.empty()) {
+    if (const auto put_in = tapeline::put_in_mutant(arguments->mutant); !put_in) {
+      fmt::print(stderr, "{}: {}\n", words[0], put_in.error().message());
+      return 2;
+    }
   }
   if (!arguments->verbose)
     tapeline::diag::set_sink([](tapeline::diag::Level, std::string_view) {});
@@ -89,7 +113,7 @@ int main(int count, char** words) {
                  report.trades, report.offered);
     if (!report.violations.empty()) {
       ++failed;
-      tell_failure(report, words[0]);
+      tell_failure(report, words[0], arguments->mutant);
     }
   }
   fmt::print(

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/diag.h"
+#include "base/mutant.h"
 #include "ingest/finnhub/retry_after.h"
 #include "model/time.h"
 
@@ -149,6 +150,7 @@ void FeedClient::take_up(const Previous& previous) {
   // The clock of a recording's feed cannot be compared with arrivals.
   if (previous.clock == SourceClock::feed) return;
   ticking_ = true;
+  if (mutated(Mutant::crash_without_gap) && previous.open) return;
   open_gap_ = OpenGap{previous.last_frame - latency_bound_,
                       previous.open ? GapCause::crash : GapCause::shutdown};
   settle_gap_so_far();
@@ -267,7 +269,7 @@ void FeedClient::open_epoch(const net::Headers& handshake) {
   stage_.open_epoch({.source = source_, .epoch = epoch_, .clock = clock_, .resume_after = 0});
   // By a feed's own clock the gap ends with the first trade.
   if (clock_ == SourceClock::wall) {
-    settle_gap_so_far();
+    if (!mutated(Mutant::gap_left_open)) settle_gap_so_far();
     open_gap_.reset();
   }
 }
@@ -406,6 +408,7 @@ void FeedClient::begin_gap(GapCause cause) {
   const WallTime now = loop_.clock().wall();
   const WallTime last = stage_.last_arrival().value_or(epoch_opened_at_);
   open_gap_ = OpenGap{std::min(last, now) - latency_bound_, cause};
+  if (mutated(Mutant::gap_from_now)) open_gap_->from = now;
   settle_gap_so_far();
 }
 
@@ -492,7 +495,8 @@ void FeedClient::subscribe_next() {
     refused_since_.erase(refused);
   }
   send("subscribe", *symbol);
-  control(ControlKind::subscribed, *symbol);
+  if (!mutated(Mutant::subscription_unlogged) || connects_ == 1)
+    control(ControlKind::subscribed, *symbol);
   staleness_.subscribed(*symbol, now);
   last_subscribe_boot_ = boot;
   flush_soon();
@@ -566,11 +570,12 @@ void FeedClient::stood_still(milliseconds length) {
 void FeedClient::check_watchdog(BootTime boot) {
   if (!connected() || paused_) return;
   const auto silence = std::chrono::floor<milliseconds>(boot - last_frame_boot_);
-  if (silence < milliseconds(options_.watchdog_ms)) return;
+  if (silence < milliseconds(options_.watchdog_ms) || mutated(Mutant::watchdog_deaf)) return;
   events_.watchdog_fired(silence);
   End end;
   end.cause = GapCause::frozen;
   end.sentence = fmt::format("no frame for {}", seconds_text(silence));
+  end.final = mutated(Mutant::retry_forgotten);
   end.wait = backoff_.failed(boot);
   end_connection(end);
 }
@@ -612,7 +617,7 @@ void FeedClient::flush() {
 }
 
 void FeedClient::pause(bool paused) {
-  if (paused == paused_) return;
+  if (paused == paused_ || (mutated(Mutant::pause_for_ever) && paused_)) return;
   paused_ = paused;
   // While we do not read, silence says nothing about the feed.
   last_frame_boot_ = loop_.clock().boot();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace tapeline::ingest::finnhub {
 namespace {
 
@@ -58,7 +60,9 @@ bool Subscriptions::remove(std::string_view symbol, bool& was_subscribed) {
 
 void Subscriptions::restart() {
   for (auto& [name, symbol] : symbols_)
-    if (symbol.state != SymbolState::refused) symbol.state = SymbolState::waiting;
+    if (symbol.state != SymbolState::refused &&
+        !(mutated(Mutant::resubscription_forgotten) && name == symbols_.begin()->first))
+      symbol.state = SymbolState::waiting;
 }
 
 std::optional<std::string> Subscriptions::next(BootTime now) {

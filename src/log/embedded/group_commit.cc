@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "log/record_format.h"
 
 namespace tapeline::log::embedded {
@@ -303,7 +304,7 @@ Result<> GroupCommit::write_block(Block block) {
   block.stored = writer_.bytes() - block.offset;
   written_.push_back(std::move(block));
   // Only a group that waits for the device gains by being shown together.
-  if (durability_ != Durability::fsync) publish();
+  if (durability_ != Durability::fsync || mutated(Mutant::shown_before_sync)) publish();
   return {};
 }
 

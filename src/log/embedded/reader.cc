@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "log/record_format.h"
 
 namespace tapeline::log::embedded {
@@ -77,7 +78,8 @@ Result<> Cursor::seek(uint64_t ordinal) {
     BlockHead head;
     auto parse = file_.head_at(offset_, head);
     if (!parse) return parse.error();
-    if (ordinal_ + head.count > ordinal) break;
+    const uint64_t end = ordinal_ + head.count;
+    if (end > ordinal + (mutated(Mutant::seek_passes_block) ? 1 : 0)) break;
     offset_ += head.bytes();
     ordinal_ += head.count;
   }
@@ -180,8 +182,9 @@ class EmbeddedReader final : public Reader {
   bool take_from_tail(Batch& batch) {
     const auto& tail = state_->tail;
     if (tail.empty() || position_ < tail.front().first) return false;
-    const auto at = std::partition_point(
-        tail.begin(), tail.end(), [&](const Batch& some) { return some.last() < position_; });
+    const auto at = std::partition_point(tail.begin(), tail.end(), [&](const Batch& some) {
+      return some.last() < position_.plus(mutated(Mutant::tail_passes_record) ? 1 : 0);
+    });
     if (at == tail.end()) return false;
     batch = *at;
     cursor_.reset();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace tapeline::log::embedded {
 namespace {
 
@@ -148,6 +150,8 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
   Walk walk(file, anchors, begin.value().offset, begin.value().ordinal);
   TAPELINE_TRY(walk.run());
   TAPELINE_TRY(drop_torn(state, file, walk.blocks));
+  if (mutated(Mutant::whole_block_cut) && !walk.blocks.empty() && walk.end_offset() < file.limit())
+    walk.blocks.pop_back();
   result.sealed = result.sealed || walk.guessed;
   if (!headed && walk.blocks.empty()) {
     result.bytes = file.limit();

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/mutant.h"
 #include "base/units.h"
 #include "log/embedded/segment_file.h"
 
@@ -28,7 +29,8 @@ Result<> SegmentWriter::start(Position first) {
   if (!file) return file.error();
   auto written = file.value()->append(as_bytes_of(bytes));
   if (written && durable_) written = file.value()->sync();
-  if (written && durable_) written = files_.sync_folder(folder_);
+  if (written && durable_ && !mutated(Mutant::folder_unsynced))
+    written = files_.sync_folder(folder_);
   if (!written) {
     // Left behind, it would claim the records that the present segment takes after `repair`.
     if (!files_.remove(path)) orphan_ = path;
@@ -48,9 +50,10 @@ Result<> SegmentWriter::resume(const std::string& path, const Header& header, ui
   if (!file) return file.error();
   auto size = file.value()->size();
   if (!size) return size.error();
-  if (size.value() > bytes) TAPELINE_TRY(file.value()->truncate(bytes));
+  if (size.value() > bytes && !mutated(Mutant::torn_tail_kept))
+    TAPELINE_TRY(file.value()->truncate(bytes));
   // A killed process may have written and not synced; from here on it counts as durable.
-  if (durable_) TAPELINE_TRY(file.value()->sync());
+  if (durable_ && !mutated(Mutant::start_unsynced)) TAPELINE_TRY(file.value()->sync());
   file_ = std::move(file.value());
   path_ = path;
   header_ = header;
@@ -66,7 +69,7 @@ Result<> SegmentWriter::append(std::string_view records, uint32_t count) {
 }
 
 Result<> SegmentWriter::sync() {
-  if (!durable_) return {};
+  if (!durable_ || (mutated(Mutant::sync_dropped) && bytes_ % 4 == 0)) return {};
   auto synced = file_->sync();
   sync_failed_ = !synced;
   return synced;
@@ -102,7 +105,7 @@ Result<> SegmentWriter::repair(uint64_t bytes) {
     orphan_.clear();
   }
   if (sync_failed_) return copy(bytes);
-  TAPELINE_TRY(file_->truncate(bytes));
+  if (!mutated(Mutant::torn_write_kept)) TAPELINE_TRY(file_->truncate(bytes));
   bytes_ = bytes;
   return {};
 }

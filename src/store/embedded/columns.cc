@@ -2,6 +2,8 @@
 
 #include <charconv>
 
+#include "base/mutant.h"
+
 namespace tapeline::store {
 namespace {
 
@@ -59,7 +61,9 @@ std::string bar_upsert() {
       "excluded_count=excluded.excluded_count, "
       "suspect_duplicate_count=excluded.suspect_duplicate_count, "
       "coverage_kind=excluded.coverage_kind, coverage_ms=excluded.coverage_ms, gap=excluded.gap, "
-      "first_id=excluded.first_id, last_id=excluded.last_id, revision=excluded.revision, "
+      "first_id=excluded.first_id, last_id=excluded.last_id, ";
+  if (!mutated(Mutant::revision_not_stored)) sql += "revision=excluded.revision, ";
+  sql +=
       "final=excluded.final, through=excluded.through, state=excluded.state "
       "WHERE excluded.through > bars.through";
   return sql;

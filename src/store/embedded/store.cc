@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/kill_point.h"
+#include "base/mutant.h"
 #include "store/embedded/columns.h"
 #include "store/embedded/database.h"
 #include "store/embedded/schema.h"
@@ -64,6 +65,8 @@ class EmbeddedWriter final : public Writer {
   }
 
   Result<> write(const Commit& commit) override {
+    if (mutated(Mutant::checkpoint_before_bars) && !commit.bars.empty())
+      TAPELINE_TRY(write({{}, {}, {}, {}, commit.checkpoint}));
     auto transaction = Transaction::begin(*database_, Transaction::Kind::write);
     if (!transaction) return transaction.error();
     for (const model::BarKey& key : commit.removed) TAPELINE_TRY(remove_bar(key));
