@@ -638,7 +638,7 @@ Result<> World::open_process() {
       store::open_embedded_store(process.directory->store_file(), kFeed, clock_, plan_.store);
   if (!store) return store.error();
   process.store = std::move(store).value();
-  if (report_.starts > 1 && !evidence_.damaged && start_random_.chance(0.15))
+  if (report_.starts > 1 && !evidence_.damaged && start_random_.chance(0.3))
     TAPELINE_TRY(spoil_checkpoint());
   auto log = log::open_stepped_log(log_setup());
   if (!log) return log.error();
