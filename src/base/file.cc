@@ -24,6 +24,8 @@ Error system_error(const char* action, const std::string& path, int error = errn
   return make_error(code, "cannot {} {}: {}{}", action, path, std::strerror(error), next);
 }
 
+constexpr uint64_t kCopyBytes = 256 << 10;
+
 class PosixFile final : public File {
  public:
   PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
@@ -71,6 +73,15 @@ class PosixFile final : public File {
     return {};
   }
 
+  Result<> write_again(uint64_t offset, uint64_t size) override {
+    // Linux appends whatever the place when a file is open for appending.
+    const int descriptor = ::open(path_.c_str(), O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0) return system_error("open", path_);
+    const auto outcome = copy_in_place(descriptor, offset, size);
+    ::close(descriptor);
+    return outcome;
+  }
+
   Result<> truncate(uint64_t size) override {
     if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
       return system_error("truncate", path_);
@@ -79,6 +90,24 @@ class PosixFile final : public File {
   }
 
  private:
+  Result<> copy_in_place(int descriptor, uint64_t offset, uint64_t size) const {
+    std::vector<std::byte> bytes(std::min<uint64_t>(size, kCopyBytes));
+    for (const uint64_t end = offset + size; offset < end;) {
+      auto got = read_at(offset, std::span(bytes).first(std::min(bytes.size(), end - offset)));
+      if (!got) return got.error();
+      if (got.value() == 0) return {};
+      for (size_t done = 0; done < got.value();) {
+        const ssize_t written = ::pwrite(descriptor, bytes.data() + done, got.value() - done,
+                                         static_cast<off_t>(offset + done));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return system_error("write to", path_);
+        done += static_cast<size_t>(written);
+      }
+      offset += got.value();
+    }
+    return {};
+  }
+
   const int descriptor_;
   const std::string path_;
 };

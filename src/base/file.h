@@ -31,6 +31,11 @@ class File {
   /// be assumed about what was written since the last success; the caller must not retry and go on.
   virtual Result<> sync() = 0;
 
+  /// Puts the `size` bytes from `offset` on, as `read_at` shows them, in place of themselves, so
+  /// that the next `sync` brings them to the device although an earlier one, of this process or
+  /// another, may have failed and lost them: the system would not try again what it takes for done.
+  virtual Result<> write_again(uint64_t offset, uint64_t size) = 0;
+
   virtual Result<> truncate(uint64_t size) = 0;
 };
 

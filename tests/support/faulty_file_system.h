@@ -115,17 +115,30 @@ class FaultyFileSystem final : public FileSystem {
   }
 
   /// The process is gone, and every file it had open; the system lives on and with it all that was
-  /// written. What is not synced may still be lost later. Pages that a failed sync lost are no
-  /// longer in memory either: who reads them anew sees what the device has.
-  void restart_process() {
+  /// written. What is not synced may still be lost later. Of pages that a failed sync lost, memory
+  /// may still have what was written, which then seems to be on the device, in the files for which
+  /// `in_memory` says so; of others, who reads them anew sees what the device has.
+  void restart_process(const std::function<bool(const std::string& path)>& in_memory = {}) {
     const std::lock_guard lock(mutex_);
-    for (auto& [path, inode] : names_) inode->read_anew();
+    for (auto& [path, inode] : names_)
+      if (!in_memory || !in_memory(path)) inode->read_anew();
     begin_again();
   }
 
   uint64_t syncs() const {
     const std::lock_guard lock(mutex_);
     return syncs_;
+  }
+
+  /// How often what was asked for did break something.
+  struct Failures {
+    uint64_t writes = 0;
+    uint64_t syncs = 0;
+    uint64_t full = 0;  ///< Writes that did not fit.
+  };
+  Failures failures() const {
+    const std::lock_guard lock(mutex_);
+    return failures_;
   }
 
   /// For tests that damage bytes.
@@ -154,7 +167,8 @@ class FaultyFileSystem final : public FileSystem {
     return all;
   }
 
-  /// A file that can be written anywhere, as databases do.
+  /// A file that can be written anywhere, as databases do. A sync of it that fails loses nothing:
+  /// no database survives that.
   class RandomFile {
    public:
     virtual ~RandomFile() = default;
@@ -168,6 +182,7 @@ class FaultyFileSystem final : public FileSystem {
   Result<std::unique_ptr<RandomFile>> open_random(const std::string& path, bool create) {
     auto opened = open(path, create);
     if (!opened) return opened.error();
+    opened.value()->set_random_access();
     return std::unique_ptr<RandomFile>(std::move(opened).value());
   }
 
@@ -250,6 +265,7 @@ class FaultyFileSystem final : public FileSystem {
     void write(size_t offset, std::string_view data) {
       if (data.empty()) return;
       if (bytes.size() < offset + data.size()) bytes.resize(offset + data.size());
+      remember(offset, offset + data.size());
       std::memcpy(bytes.data() + offset, data.data(), data.size());
       if (const auto last = dirty.rbegin(); last != dirty.rend() && last->second == offset) {
         last->second = offset + data.size();
@@ -257,6 +273,16 @@ class FaultyFileSystem final : public FileSystem {
       }
       size_t& end = dirty[offset];
       end = std::max(end, offset + data.size());
+    }
+
+    /// What is written anew will be synced anew.
+    void remember(size_t begin, size_t end) {
+      std::vector<std::pair<size_t, size_t>> left;
+      for (const auto& [from, to] : forgotten) {
+        if (from < std::min(to, begin)) left.emplace_back(from, std::min(to, begin));
+        if (std::max(from, end) < to) left.emplace_back(std::max(from, end), to);
+      }
+      forgotten = std::move(left);
     }
 
     void cut(size_t size) {
@@ -330,6 +356,8 @@ class FaultyFileSystem final : public FileSystem {
     Handle(FaultyFileSystem& owner, std::shared_ptr<Inode> inode, std::string path, int boot)
         : owner_(owner), inode_(std::move(inode)), path_(std::move(path)), boot_(boot) {}
 
+    void set_random_access() { random_access_ = true; }
+
     Result<> append(std::string_view bytes) {
       const std::lock_guard lock(owner_.mutex_);
       return write_locked(inode_->bytes.size(), bytes);
@@ -368,7 +396,8 @@ class FaultyFileSystem final : public FileSystem {
       ++owner_.syncs_;
       if (owner_.broken_syncs_ > 0) {
         --owner_.broken_syncs_;
-        inode_->forget();
+        ++owner_.failures_.syncs;
+        if (!random_access_) inode_->forget();
         return make_error(ErrorCode::failed, "cannot sync {}: Input/output error", path_);
       }
       inode_->keep();
@@ -390,7 +419,10 @@ class FaultyFileSystem final : public FileSystem {
       size_t kept = powered ? bytes.size() : bytes.size() / 2;
       ErrorCode code = ErrorCode::failed;
       const char* reason = powered ? "Input/output error" : "no power";
-      if (owner_.broken_write_) kept = std::min(kept, *owner_.broken_write_);
+      if (owner_.broken_write_) {
+        kept = std::min(kept, *owner_.broken_write_);
+        if (kept < bytes.size()) ++owner_.failures_.writes;
+      }
       owner_.broken_write_.reset();
       const size_t grown =
           offset + kept > inode_->bytes.size() ? offset + kept - inode_->bytes.size() : 0;
@@ -399,6 +431,7 @@ class FaultyFileSystem final : public FileSystem {
         const uint64_t room = owner_.capacity_ > used ? owner_.capacity_ - used : 0;
         if (grown > room) {
           kept -= grown - room;
+          ++owner_.failures_.full;
           code = ErrorCode::full;
           reason = "No space left on device; free space on that disk, then start again";
         }
@@ -419,6 +452,7 @@ class FaultyFileSystem final : public FileSystem {
     const std::shared_ptr<Inode> inode_;
     const std::string path_;
     const int boot_;
+    bool random_access_ = false;
   };
 
   class Appended final : public File {
@@ -432,6 +466,12 @@ class FaultyFileSystem final : public FileSystem {
     }
     Result<uint64_t> size() const override { return handle_->size(); }
     Result<> sync() override { return handle_->sync(); }
+    Result<> write_again(uint64_t offset, uint64_t size) override {
+      std::string bytes(size, '\0');
+      auto got = handle_->read_at(offset, std::as_writable_bytes(std::span(bytes)));
+      if (!got) return got.error();
+      return handle_->write_at(offset, std::string_view(bytes).substr(0, got.value()));
+    }
     Result<> truncate(uint64_t size) override { return handle_->truncate(size); }
 
    private:
@@ -499,6 +539,7 @@ class FaultyFileSystem final : public FileSystem {
   std::function<void()> on_sync_;
   int boot_ = 0;
   uint64_t syncs_ = 0;
+  Failures failures_;
 };
 
 }  // namespace tapeline::test

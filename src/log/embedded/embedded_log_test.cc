@@ -289,6 +289,28 @@ TEST_F(EmbeddedLogTest, AStartSyncsWhatAKilledProcessWrote) {
   expect_whole(*log_, 10);
 }
 
+/// Laws 2 and 7: a sync failed and the process died before it could recover. The system still shows
+/// what the device does not have, and the next process' sync would succeed without writing it.
+TEST_F(EmbeddedLogTest, AStartWritesAgainWhatAFailedSyncMayHaveLost) {
+  open();
+  append(10);
+  files_.break_syncs(1);
+  ASSERT_TRUE(append_next().ok());
+  ASSERT_FALSE(log_->flush().ok());
+  files_.cut_power();  // Of the process.
+  log_.reset();
+  files_.restart_process([](const std::string&) { return true; });
+  open();
+  const uint64_t shown = log_->end().ordinal() - 1;
+  EXPECT_EQ(shown, 11U) << "the system has it in memory";
+  files_.cut_power();
+  log_.reset();
+  Random random(5);
+  files_.restart(random);
+  open();
+  expect_whole(*log_, shown);
+}
+
 TEST_F(EmbeddedLogTest, CloseSaysWhenTheLastSyncFails) {
   options_.durability = "os";
   open();

@@ -42,7 +42,7 @@ Result<> GroupCommit::start(const Examined& last, uint64_t generation) {
   if (!state.segments.empty() && torn_bytes_ > 0)
     state.events.torn_tail_cut(active().path, active().bytes, torn_bytes_);
   if (!state.segments.empty()) {
-    TAPELINE_TRY(writer_.resume(active().path, last.header, active().bytes));
+    TAPELINE_TRY(writer_.resume(active().path, last.header, active().bytes, last.synced_bytes));
     if (auto stored = writer_.make_index(last.index.complete()); !stored)
       state.events.index_not_written(stored.error());
   }

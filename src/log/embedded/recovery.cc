@@ -163,6 +163,7 @@ Result<Examined> examine(const State& state, const Segment& segment, SegmentFile
   result.bytes = last ? last->offset + last->head.bytes() : begin.value().offset;
   while (!spans.empty() && spans.back().end_offset > result.bytes) spans.pop_back();
   const uint64_t indexed_end = spans.empty() ? 0 : spans.back().end_offset;
+  result.synced_bytes = indexed_end;
   result.index.set(std::move(spans));
   TAPELINE_TRY(read_newest(state, file, walk.blocks, indexed_end, result.index));
   result.end_ordinal = last ? last->ordinal + last->head.count : begin.value().ordinal;

@@ -15,6 +15,7 @@ struct Examined {
   bool sealed = false;  ///< Damaged so that nothing may be appended behind it.
   uint64_t bytes = 0;   ///< Whole blocks; what is behind them is torn.
   uint64_t end_ordinal = 0;
+  uint64_t synced_bytes = 0;  ///< Were on the device at some time: the index was written after it.
   TimeIndex index;
 };
 

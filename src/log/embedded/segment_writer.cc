@@ -44,7 +44,8 @@ Result<> SegmentWriter::start(Position first) {
   return {};
 }
 
-Result<> SegmentWriter::resume(const std::string& path, const Header& header, uint64_t bytes) {
+Result<> SegmentWriter::resume(const std::string& path, const Header& header, uint64_t bytes,
+                               uint64_t synced_bytes) {
   TAPELINE_TRY(remove_index_of(path));
   auto file = files_.open_append(path);
   if (!file) return file.error();
@@ -52,8 +53,12 @@ Result<> SegmentWriter::resume(const std::string& path, const Header& header, ui
   if (!size) return size.error();
   if (size.value() > bytes && !mutated(Mutant::torn_tail_kept))
     TAPELINE_TRY(file.value()->truncate(bytes));
-  // A killed process may have written and not synced; from here on it counts as durable.
-  if (durable_ && !mutated(Mutant::start_unsynced)) TAPELINE_TRY(file.value()->sync());
+  // A killed process may have written and not synced, or died of a sync that failed, after which
+  // the system would say that all is well. From here on it counts as durable.
+  if (durable_ && !mutated(Mutant::start_unsynced)) {
+    TAPELINE_TRY(file.value()->write_again(synced_bytes, bytes - synced_bytes));
+    TAPELINE_TRY(file.value()->sync());
+  }
   file_ = std::move(file.value());
   path_ = path;
   header_ = header;

@@ -29,8 +29,10 @@ class SegmentWriter {
   Result<> start(Position first);
 
   /// Goes on behind byte `bytes` of an existing segment and cuts what follows there; the rest is on
-  /// the device when this returns. Its index file is removed: the caller makes it anew.
-  Result<> resume(const std::string& path, const Header& header, uint64_t bytes);
+  /// the device when this returns. The first `synced_bytes` of it were so before. Its index file is
+  /// removed: the caller makes it anew.
+  Result<> resume(const std::string& path, const Header& header, uint64_t bytes,
+                  uint64_t synced_bytes);
 
   /// Writes one block in one piece.
   Result<> append(std::string_view records, uint32_t count);
