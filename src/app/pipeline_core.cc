@@ -1,5 +1,7 @@
 #include "app/pipeline_core.h"
 
+#include <algorithm>
+
 #include "app/events.h"
 #include "app/log_scan.h"
 #include "base/mutant.h"
@@ -141,9 +143,16 @@ Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_op
   return Position();
 }
 
+int64_t PipelineCore::Recovered::epoch_used(const std::string& source) const {
+  const auto at = std::find_if(sources.begin(), sources.end(),
+                               [&](const auto& state) { return state.source == source; });
+  return (at == sources.end() ? 0 : at->epoch) + records_missing;
+}
+
 Result<> PipelineCore::catch_up(const std::function<Result<>(EngineStep)>& wait) {
   const Position end = log_.end();
   DamageWatch watch;
+  uint64_t next = std::max(engine_->position().plus(1), log_.begin()).ordinal();
   while (reader_->position() < end) {
     log::Batch batch;
     auto outcome = reader_->next(batch, std::chrono::microseconds(0));
@@ -155,10 +164,15 @@ Result<> PipelineCore::catch_up(const std::function<Result<>(EngineStep)>& wait)
     if (!outcome) return outcome.error();
     if (outcome.value() != log::ReadOutcome::progressed) break;
     watch.read(batch);
+    if (batch.first.ordinal() > next)
+      recovered_.records_missing += static_cast<int64_t>(batch.first.ordinal() - next);
+    next = std::max(next, batch.last().ordinal() + 1);
     while (apply(batch) == EngineStep::failed) TAPELINE_TRY(wait(EngineStep::failed));
     pass_on();
     while (must_wait()) TAPELINE_TRY(wait(EngineStep::blocked));
   }
+  if (end.ordinal() > next)
+    recovered_.records_missing += static_cast<int64_t>(end.ordinal() - next);
   recovered_.position = engine_->position();
   recovered_.sources = engine_->sources();
   recovered_.settings = engine_->settings();

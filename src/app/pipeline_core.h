@@ -42,6 +42,11 @@ class PipelineCore {
     std::vector<std::string> settings;  ///< "key=value", as last logged.
     /// Where records of the log could not be read this time: to be written down as gaps.
     std::vector<DamageWatch::Hole> holes;
+    /// So many records, at most, were there. Each may have opened an epoch that nobody knows of.
+    int64_t records_missing = 0;
+
+    /// Every epoch of the source that was ever opened is at most this; 0 when there was none.
+    int64_t epoch_used(const std::string& source) const;
   };
 
   /// Called by the engine's steps after each batch once the log was caught up.

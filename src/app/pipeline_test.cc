@@ -31,7 +31,15 @@ class WatchedLog final : public log::Log {
 
   Position begin() const override { return real_->begin(); }
   Position end() const override { return real_->end(); }
-  Result<std::unique_ptr<log::Reader>> read(Position from) override { return real_->read(from); }
+  /// The records of one batch are damaged: readers step over it.
+  std::atomic<uint64_t> damaged{0};  ///< Ordinal of its first record; 0: none.
+
+  Result<std::unique_ptr<log::Reader>> read(Position from) override {
+    auto reader = real_->read(from);
+    if (!reader) return reader.error();
+    return std::unique_ptr<log::Reader>(
+        std::make_unique<HoledReader>(std::move(reader).value(), damaged));
+  }
   Result<std::unique_ptr<log::Reader>> read_events(int64_t from_us, int64_t to_us) override {
     return real_->read_events(from_us, to_us);
   }
@@ -49,6 +57,23 @@ class WatchedLog final : public log::Log {
   Status status() const override { return real_->status(); }
 
  private:
+  class HoledReader final : public log::Reader {
+   public:
+    HoledReader(std::unique_ptr<log::Reader> real, uint64_t damaged)
+        : real_(std::move(real)), damaged_(damaged) {}
+    Result<log::ReadOutcome> next(log::Batch& batch, std::chrono::microseconds timeout) override {
+      auto outcome = real_->next(batch, timeout);
+      if (!outcome || outcome.value() != log::ReadOutcome::progressed) return outcome;
+      if (batch.first.ordinal() != damaged_) return outcome;
+      return make_error(ErrorCode::corrupt, "damaged");
+    }
+    Position position() const override { return real_->position(); }
+
+   private:
+    const std::unique_ptr<log::Reader> real_;
+    const uint64_t damaged_;
+  };
+
   const std::unique_ptr<log::Log> real_;
 };
 
@@ -147,6 +172,28 @@ TEST_F(PipelineTest, WhileTheLogCannotBeSyncedNoCheckpointIsWritten) {
   ASSERT_TRUE(pipeline_->drain().ok());
   EXPECT_GT(store.commits, before);
   EXPECT_EQ(store.too_early, 0);
+  ASSERT_TRUE(log.close().ok());
+  ASSERT_TRUE(pipeline_->stop().ok());
+}
+
+/// Laws 3 and 7: a record that cannot be read may have opened an epoch. Its number must not be used
+/// again: the trades of the second one would be dropped as repeats of the first one's.
+TEST_F(PipelineTest, EpochsThatDamageMayHideAreNotUsedAgain) {
+  for (int64_t number = 1; number <= 2; ++number) append(number);
+  codec::EntryWriter opened;
+  for (const int64_t epoch : {2, 3}) {
+    model::Control control;
+    control.kind = model::ControlKind::epoch_opened;
+    control.source = "feed";
+    control.epoch = epoch;
+    opened.add(control);
+  }
+  ASSERT_TRUE(log.append(opened.take(), 2, {}).ok());
+  log.damaged = 3;
+  start();
+  EXPECT_EQ(pipeline_->recovered().records_missing, 2);
+  EXPECT_GE(pipeline_->recovered().epoch_used("feed"), 3);
+  EXPECT_GE(pipeline_->recovered().epoch_used("another"), 2);
   ASSERT_TRUE(log.close().ok());
   ASSERT_TRUE(pipeline_->stop().ok());
 }
