@@ -3,46 +3,13 @@
 #include <algorithm>
 
 #include "app/log_formats.h"
+#include "app/logged_dead_letters.h"
 #include "base/random.h"
-#include "codec/dead_letter.h"
 #include "log/embedded/embedded_log.h"
 #include "store/embedded/store.h"
 
 namespace tapeline::app {
 namespace {
-
-/// Dead letters in an embedded log of their own.
-class LoggedDeadLetters final : public ingest::DeadLetterSink {
- public:
-  LoggedDeadLetters(log::Log& log, metrics::Registry& metrics)
-      : log_(log),
-        dropped_(metrics.counter("tapeline_ingest_dead_letters_dropped_total",
-                                 "Dead letters that could not be kept.")) {}
-
-  void put(const ingest::DeadLetter& letter) override {
-    const model::DeadLetter record{.reason = letter.reason,
-                                   .source = std::string(letter.source),
-                                   .epoch = letter.epoch,
-                                   .sequence = letter.sequence,
-                                   .frame = letter.frame,
-                                   .ingest_time = letter.ingest_time,
-                                   .raw = std::string(letter.bytes),
-                                   .detail = std::string(letter.detail)};
-    std::string bytes;
-    codec::append(bytes, record);
-    log::Times times;
-    times.ingest_max = letter.ingest_time.time_since_epoch().count();
-    const bool room = log_.status().pending_bytes + bytes.size() <= kPendingBytesMax;
-    if (!room || !log_.append(std::move(bytes), 1, times).ok()) dropped_.add();
-  }
-
- private:
-  /// The sink must not wait; a burst of rejects beyond this is counted only.
-  static constexpr uint64_t kPendingBytesMax = 4 << 20;
-
-  log::Log& log_;
-  metrics::Counter dropped_;
-};
 
 log::EmbeddedSetup entry_setup(const Config& config, const store::DataDirectory& directory,
                                FileSystem& files, const Clock& clock, metrics::Registry& metrics) {
@@ -65,6 +32,8 @@ log::EmbeddedSetup dead_letter_setup(const Config& config, const store::DataDire
   setup.name = "dead_letters";
   setup.format = dead_letter_format();
   setup.options.durability = "os";
+  // So much is never handed over at once: whoever puts a letter does not wait.
+  setup.options.pending_bytes_max = 2 * LoggedDeadLetters::kHeldBytesMax;
   setup.options.retention_bytes_max = config.dead_letters.bytes_max;
   setup.options.segment_bytes_max =
       std::min(setup.options.segment_bytes_max, config.dead_letters.bytes_max / 4);
@@ -105,7 +74,7 @@ Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem
       log::open_embedded_log(dead_letter_setup(config, *tape.directory, files, clock, metrics));
   if (!letters) return letters.error();
   tape.dead_letter_log = std::move(letters).value();
-  tape.dead_letters = std::make_unique<LoggedDeadLetters>(*tape.dead_letter_log, metrics);
+  tape.dead_letters = std::make_unique<LoggedDeadLetters>(*tape.dead_letter_log, clock, metrics);
   return tape;
 }
 

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "app/config.h"
+#include "app/logged_dead_letters.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/metrics.h"
-#include "ingest/dead_letter.h"
 #include "log/log.h"
 #include "store/data_directory.h"
 #include "store/store.h"
@@ -22,7 +22,7 @@ struct Tape {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<log::Log> log;
   std::unique_ptr<log::Log> dead_letter_log;
-  std::unique_ptr<ingest::DeadLetterSink> dead_letters;
+  std::unique_ptr<LoggedDeadLetters> dead_letters;
 };
 
 /// Makes the directory when there is none, and cuts a torn tail of the log. The errors are those of

@@ -78,6 +78,7 @@ Result<> Session::close() {
   closed_ = true;
   const auto log_closed = tape_.log->close();
   const auto pipeline_stopped = pipeline_ ? pipeline_->stop() : Result<>();
+  tape_.dead_letters->settle();
   const auto letters_closed = tape_.dead_letter_log->close();
   if (!log_closed) return log_closed;
   if (!pipeline_stopped) return pipeline_stopped;
