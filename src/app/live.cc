@@ -37,8 +37,11 @@ FeedOrigin::FeedOrigin(const Setup& setup)
       config_(setup.config),
       source_(setup.source),
       random_(random_seed()),
-      stage_(*setup.session.tape().log, *setup.session.tape().dead_letters, setup.loop.clock(),
-             setup.metrics, ingest::stage_options(setup.config.ingest)),
+      stage_(
+          *setup.session.tape().log, *setup.session.tape().dead_letters, setup.loop.clock(),
+          setup.metrics,
+          ingest::stage_options(setup.config.ingest,
+                                std::chrono::milliseconds(setup.config.content.latency_bound_ms))),
       connector_(net::make_connector(setup.loop)),
       rest_(setup.loop, *connector_, setup.metrics, setup.feed),
       client_(setup.loop, *connector_, stage_, random_, setup.metrics, setup.source, setup.feed,
@@ -48,13 +51,13 @@ FeedOrigin::FeedOrigin(const Setup& setup)
 void FeedOrigin::start() {
   session_.log_settings(config_, stage_);
   ingest::finnhub::FeedClient::Previous previous;
+  epoch_ = session_.pipeline().recovered().epoch_used(source_);
   if (const auto* state = session_.source(source_)) {
-    epoch_ = state->epoch;
     previous = {
         .known = true,
         .open = state->open,
         .epoch = state->epoch,
-        .last_frame = state->last_frame,
+        .heard = state->heard,
         // A recording served by a simulator keeps its own time.
         .clock = source_ == "recording" ? ingest::SourceClock::feed : ingest::SourceClock::wall};
   }

@@ -75,7 +75,7 @@ void write(StateWriter& out, const Source& source) {
   out.zigzag(source.epoch_newest);
   out.zigzag(source.epoch_highest);
   out.zigzag(source.sequence_highest);
-  out.zigzag(source.last_frame_us);
+  out.zigzag(source.heard_us);
   out.zigzag(source.clock_ms);
   out.zigzag(source.watermark_ms);
   write(out, source.gaps);
@@ -205,7 +205,7 @@ void read_source(StateReader& in, SourceTable& sources) {
   source.epoch_highest = in.zigzag();
   source.sequence_highest = in.zigzag();
   if (mutated(Mutant::epochs_forgotten)) source.epoch_newest = source.epoch_highest = 0;
-  source.last_frame_us = in.zigzag();
+  source.heard_us = in.zigzag();
   source.clock_ms = in.zigzag();
   source.watermark_ms = in.zigzag();
   source.gaps = read_gaps(in);
@@ -425,7 +425,7 @@ Result<CheckpointContent> inspect_checkpoint(const store::Checkpoint& checkpoint
     content.sources.push_back({source.name, epoch,
                                epoch == source.epoch_highest ? source.sequence_highest : 0,
                                source.open, source.ended});
-    newest_us = std::max(newest_us, source.last_frame_us);
+    newest_us = std::max(newest_us, source.heard_us);
     if (!source.feed_clock && source.clock_ms != kNoTime) {
       newest_us = std::max(newest_us, ingest_time_of(source.clock_ms));
     }

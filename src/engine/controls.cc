@@ -88,11 +88,10 @@ Result<> Controls::apply(const model::Control& control) {
 void Controls::open_epoch(const model::Control& control, Source& source) {
   const SourceId id = state_.sources.intern(source.name);
   // A process that died could not say when its connection ended: the last record did arrive.
-  if (source.open) end_coverage(id, source.last_frame_us / 1'000);
+  if (source.open) end_coverage(id, source.heard_us / 1'000);
   // Nothing need ever come on this connection; what it missed still cannot lie before its
   // beginning.
-  source.last_frame_us =
-      std::max(source.last_frame_us, control.ingest_time.time_since_epoch().count());
+  source.heard_us = std::max(source.heard_us, control.ingest_time.time_since_epoch().count());
   source.epoch_newest = control.epoch;
   source.open = true;
   source.ended = false;
@@ -153,7 +152,7 @@ void Controls::tick(const model::Control& control, SourceId source_id) {
   const int64_t now_ms = floor_ms(*control.to);
   source.clock_ms = std::max(source.clock_ms, now_ms);
   if (control.from) {
-    source.last_frame_us = std::max(source.last_frame_us, control.from->time_since_epoch().count());
+    source.heard_us = std::max(source.heard_us, control.from->time_since_epoch().count());
   }
   const ContentSettings& content = state_.content;
   if (control.lag_ms.value_or(0) > content.latency_bound_ms()) {

@@ -30,6 +30,14 @@ std::vector<T> take_all(std::deque<T>& list) {
   return out;
 }
 
+/// The feed did not send the trade before then. It may have waited long for us to read it, which
+/// its arrival does not tell; the times of recordings cannot be compared with arrivals.
+int64_t sent_us(const codec::TradeView& trade, const Source& source) {
+  const model::IngestTime arrival = trade.ingest_time;
+  if (source.feed_clock || source.recording) return arrival.time_since_epoch().count();
+  return std::min(arrival, model::IngestTime(trade.event_time)).time_since_epoch().count();
+}
+
 /// State and what works on it; made anew when a restore fails.
 struct Core {
   Core(const Options& options, store::Reader& reader)
@@ -173,8 +181,7 @@ Result<> Engine::Impl::apply_trade(const codec::TradeView& trade) {
   TAPELINE_TRY(core_->windows.add(symbol, source_id, trade));
   source.epoch_highest = trade.epoch;
   source.sequence_highest = trade.sequence;
-  source.last_frame_us =
-      std::max(source.last_frame_us, trade.ingest_time.time_since_epoch().count());
+  source.heard_us = std::max(source.heard_us, sent_us(trade, source));
   count(trade);
   return {};
 }
@@ -303,7 +310,7 @@ std::vector<Engine::SourceState> Engine::Impl::sources() const {
                               ? source.epoch_highest
                               : std::max(source.epoch_newest, source.epoch_highest);
     out.push_back({source.name, epoch, opened_later ? 0 : source.sequence_highest, source.open,
-                   model::IngestTime(std::chrono::microseconds(source.last_frame_us)), source.ended,
+                   model::IngestTime(std::chrono::microseconds(source.heard_us)), source.ended,
                    source.replayed});
   }
   return out;

@@ -94,10 +94,10 @@ class Engine {
     std::string source;
     int64_t epoch = 0;
     int64_t sequence = 0;
-    bool open = false;             ///< The epoch was opened and not closed.
-    model::IngestTime last_frame;  ///< Its arrival; the epoch's opening when none came since.
-    bool ended = false;            ///< A recording that was read to its end.
-    model::ReplayedSet replayed;   ///< Its dead letters that entered the log later.
+    bool open = false;            ///< The epoch was opened and not closed.
+    model::IngestTime heard;      ///< All that the feed sent before has arrived; see Source.
+    bool ended = false;           ///< A recording that was read to its end.
+    model::ReplayedSet replayed;  ///< Its dead letters that entered the log later.
   };
   std::vector<SourceState> sources() const;
 

@@ -286,7 +286,7 @@ TEST(Engine, SaysWhatItKnowsOfItsSources) {
   EXPECT_EQ(sources[0].epoch, 2);
   EXPECT_EQ(sources[0].sequence, 0);
   EXPECT_TRUE(sources[0].open);
-  EXPECT_EQ(sources[0].last_frame, model::IngestTime(milliseconds(kBaseMs + 10)))
+  EXPECT_EQ(sources[0].heard, model::IngestTime(milliseconds(kBaseMs + 10)))
       << "nothing came on it, so it is the opening's";
   EXPECT_TRUE(sources[1].ended);
 }

@@ -36,7 +36,9 @@ struct Source {
   int64_t epoch_newest = 0;   ///< Of those opened; older ones are fenced.
   int64_t epoch_highest = 0;  ///< Of records; with `sequence_highest` what was seen last.
   int64_t sequence_highest = 0;
-  int64_t last_frame_us = 0;       ///< Arrival of the newest frame, or opening of the epoch.
+  /// All that the feed sent before then has arrived, but for what was under way for the latency
+  /// bound: by ticks (`from`), by the time of its trades, or the opening of the epoch.
+  int64_t heard_us = 0;
   int64_t clock_ms = kNoTime;      ///< The newest tick.
   int64_t watermark_ms = kNoTime;  ///< What ticks say of its symbols; only grows.
   GapList gaps;                    ///< Of the source as a whole.

@@ -36,8 +36,9 @@ void declare(settings::Declarer& declarer, Options& options) {
                   "Whose time closes the windows of a recording: its own trades' or ours.");
 }
 
-StageOptions stage_options(const Options& options) {
+StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound) {
   StageOptions stage;
+  stage.latency_bound = latency_bound;
   stage.dedupe = *parse_dedupe(options.dedupe);
   stage.dedupe_window = std::chrono::milliseconds(options.dedupe_window_ms);
   stage.future_max = std::chrono::milliseconds(options.future_ms_max);
@@ -47,7 +48,7 @@ StageOptions stage_options(const Options& options) {
 }
 
 StageOptions replay_stage_options(const Options& options) {
-  StageOptions stage = stage_options(options);
+  StageOptions stage = stage_options(options, {});
   stage.may_wait = true;
   return stage;
 }

@@ -26,8 +26,8 @@ struct Options {
 /// Declares the members of `options`, which keep what is declared: the values are in bounds.
 void declare(settings::Declarer& declarer, Options& options);
 
-/// Of a source on the loop's thread: its stage never waits.
-StageOptions stage_options(const Options& options);
+/// Of a source on the loop's thread: its stage never waits. `latency_bound` is the engine's.
+StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound);
 /// Of a recording on a thread of its own: its stage may wait.
 StageOptions replay_stage_options(const Options& options);
 SourceClock replay_clock(const Options& options);

@@ -313,7 +313,10 @@ class Stage::Impl {
     frame_ = 0;
     if (!mutated(Mutant::sequence_goes_on)) sequence_ = 0;
     newest_event_.reset();
-    last_arrival_.reset();
+    newest_sent_.reset();
+    opened_at_ = clock_.wall();
+    caught_up_ = opened_at_;
+    heard_.reset();
     least_lag_us_.reset();
     if (!mutated(Mutant::repeats_over_connections)) memory_.clear();
     model::Control control;
@@ -324,6 +327,7 @@ class Stage::Impl {
 
   void close_epoch(std::string_view detail) {
     if (!open_) return;
+    if (dropped_since_) end_drop();
     model::Control control;
     control.kind = model::ControlKind::epoch_closed;
     control.detail = detail;
@@ -334,7 +338,7 @@ class Stage::Impl {
   FrameOutcome frame(std::string_view bytes, model::IngestTime ingest_time) {
     CHECK(open_, "a frame outside an epoch");
     ++frame_;
-    arrived(bytes.size(), ingest_time);
+    accounts_.bytes += static_cast<int64_t>(bytes.size());
     FrameOutcome outcome;
     if (!outbox_.room() && !options_.may_wait) {
       drop(ingest_time);
@@ -351,13 +355,15 @@ class Stage::Impl {
       outcome.error_text = parsed.text;
     else if (parsed.kind == codec::FrameKind::trades)
       take_elements(parsed, bytes, ingest_time, outcome);
+    arrived(ingest_time);
     return count(outcome);
   }
 
   void oversized_frame(std::string_view beginning, model::IngestTime ingest_time) {
     CHECK(open_, "a frame outside an epoch");
     ++frame_;
-    arrived(beginning.size(), ingest_time);
+    accounts_.bytes += static_cast<int64_t>(beginning.size());
+    arrived(ingest_time);
     FrameOutcome outcome;
     reject_frame(RejectReason::oversized_frame, beginning, ingest_time, outcome);
     count(outcome);
@@ -366,9 +372,10 @@ class Stage::Impl {
   void row(std::string_view line, model::IngestTime ingest_time) {
     CHECK(open_, "a row outside an epoch");
     ++frame_;
-    arrived(line.size(), ingest_time);
+    accounts_.bytes += static_cast<int64_t>(line.size());
     codec::Element row = csv_.parse(line, latest(ingest_time));
     take_element(row.trade, row.reject, line, ingest_time, 0);
+    arrived(ingest_time);
     flush_if_full();
   }
 
@@ -390,7 +397,7 @@ class Stage::Impl {
     ++accounts_.controls;
   }
 
-  void tick(std::string_view source) {
+  void tick(std::string_view source, std::chrono::milliseconds unread) {
     if (mutated(Mutant::tick_skipped) &&
         std::chrono::floor<std::chrono::seconds>(clock_.boot()).count() % 10 == 0)
       return;
@@ -406,12 +413,19 @@ class Stage::Impl {
       control.to = clock_.wall();
     }
     if (ours) {
-      control.from = last_arrival_;
+      control.from = heard_;
       if (epoch_.clock == SourceClock::wall && least_lag_us_)
         control.lag_ms = *least_lag_us_ / 1'000;
+      if (unread.count() > control.lag_ms.value_or(0)) control.lag_ms = unread.count();
       least_lag_us_.reset();
     }
     add(std::move(control));
+  }
+
+  void caught_up(model::IngestTime time) {
+    const bool lags =
+        least_lag_us_ && std::chrono::microseconds(*least_lag_us_) > options_.latency_bound;
+    if (!lags) caught_up_ = std::max(caught_up_, time);
   }
 
   Result<> flush() {
@@ -439,16 +453,26 @@ class Stage::Impl {
   bool open() const { return open_; }
   const Epoch& epoch() const { return epoch_; }
   std::optional<model::EventTime> newest_event() const { return newest_event_; }
-  std::optional<model::IngestTime> last_arrival() const { return last_arrival_; }
+  std::optional<model::IngestTime> heard() const { return heard_; }
 
  private:
   model::EventTime latest(model::IngestTime ingest_time) const {
     return latest_event(options_, ingest_time);
   }
 
-  void arrived(size_t bytes, model::IngestTime ingest_time) {
-    accounts_.bytes += static_cast<int64_t>(bytes);
-    last_arrival_ = ingest_time;
+  /// A frame or row that was not dropped. When its own trades are too old, something on the way
+  /// held it back: then it may have been sent before all was read that had come by some time.
+  void arrived(model::IngestTime ingest_time) {
+    model::IngestTime sent = ingest_time;
+    if (epoch_.clock == SourceClock::wall) {
+      if (frame_lag_us_ && std::chrono::microseconds(*frame_lag_us_) > options_.latency_bound)
+        caught_up_ = std::min(caught_up_, heard_.value_or(opened_at_));
+      frame_lag_us_.reset();
+      sent = caught_up_;
+      if (newest_sent_) sent = std::max(sent, *newest_sent_);
+      sent = std::min(sent, ingest_time);
+    }
+    heard_ = std::max(heard_.value_or(opened_at_), sent);
   }
 
   FrameOutcome count(FrameOutcome& outcome) {
@@ -539,8 +563,11 @@ class Stage::Impl {
 
   void note_event(model::EventTime event_time, model::IngestTime ingest_time) {
     if (!newest_event_ || event_time > *newest_event_) newest_event_ = event_time;
+    const auto sent = std::min(model::IngestTime(event_time), ingest_time);
+    if (!newest_sent_ || sent > *newest_sent_) newest_sent_ = sent;
     const int64_t lag_us = (ingest_time - event_time).count();
     if (!least_lag_us_ || lag_us < *least_lag_us_) least_lag_us_ = lag_us;
+    if (!frame_lag_us_ || lag_us < *frame_lag_us_) frame_lag_us_ = lag_us;
   }
 
   void reject_frame(RejectReason reason, std::string_view bytes, model::IngestTime ingest_time,
@@ -569,7 +596,7 @@ class Stage::Impl {
 
   void drop(model::IngestTime ingest_time) {
     if (!dropped_since_) {
-      dropped_since_ = ingest_time;
+      dropped_since_ = std::min(heard_.value_or(opened_at_), ingest_time) - options_.latency_bound;
       events::overloaded(options_.held_bytes_max);
     }
     dropped_until_ = ingest_time;
@@ -603,8 +630,12 @@ class Stage::Impl {
   int64_t frame_ = 0;
   int64_t sequence_ = 0;
   std::optional<model::EventTime> newest_event_;
-  std::optional<model::IngestTime> last_arrival_;
-  std::optional<int64_t> least_lag_us_;
+  std::optional<model::IngestTime> newest_sent_;  ///< Some trade was sent at that time or later.
+  model::IngestTime opened_at_;
+  model::IngestTime caught_up_;             ///< See `caught_up`; at least the opening.
+  std::optional<model::IngestTime> heard_;  ///< See `heard`.
+  std::optional<int64_t> least_lag_us_;     ///< Since the last tick.
+  std::optional<int64_t> frame_lag_us_;     ///< Of the frame that is being taken.
   std::optional<model::IngestTime> dropped_since_;
   model::IngestTime dropped_until_;
 };
@@ -661,8 +692,11 @@ void Stage::gap(std::string_view source, model::IngestTime from, model::IngestTi
   impl_->add(std::move(control));
 }
 
-void Stage::tick(std::string_view source) {
-  impl_->tick(source);
+void Stage::tick(std::string_view source, std::chrono::milliseconds unread) {
+  impl_->tick(source, unread);
+}
+void Stage::caught_up(model::IngestTime time) {
+  impl_->caught_up(time);
 }
 Result<> Stage::flush() {
   return impl_->flush();
@@ -679,8 +713,8 @@ const Accounts& Stage::accounts() const {
 std::optional<model::EventTime> Stage::newest_event() const {
   return impl_->newest_event();
 }
-std::optional<model::IngestTime> Stage::last_arrival() const {
-  return impl_->last_arrival();
+std::optional<model::IngestTime> Stage::heard() const {
+  return impl_->heard();
 }
 
 }  // namespace tapeline::ingest

@@ -46,6 +46,8 @@ struct StageOptions {
   size_t batch_bytes = 256 << 10;                ///< A batch this large is flushed by itself.
   size_t held_bytes_max = 8 << 20;  ///< Records held here while the log takes none; see `intake`.
   size_t log_pending_bytes_max = 4 << 20;  ///< Unwritten bytes of the log that make it "full".
+  std::chrono::milliseconds latency_bound{
+      2'000};  ///< The engine's: how old a trade arrives at most.
 };
 
 /// The greatest event time of a trade received at `ingest_time` that is not in the future.
@@ -145,16 +147,23 @@ class Stage {
   void gap(std::string_view source, model::IngestTime from, model::IngestTime to,
            model::GapCause cause, std::optional<std::string> symbol = std::nullopt);
 
-  /// The clock's record: `to` is the source's time, `from` the last frame's arrival, `lag_ms` the
-  /// least lag of the trades since the last tick (of wall sources). Of `source`, epoch open or not.
-  void tick(std::string_view source);
+  /// The clock's record: `to` is the source's time, `from` what `heard` says, `lag_ms` the least
+  /// lag of the trades since the last tick (of wall sources), and at least `unread`: for so long
+  /// nobody read what the feed sent. Of `source`, epoch open or not.
+  void tick(std::string_view source, std::chrono::milliseconds unread = {});
+
+  /// Whoever reads the connection says, before a tick: what had come by `time` was read. It does
+  /// not count while the trades since the last tick are older than the latency bound: then frames
+  /// wait before they reach us.
+  void caught_up(model::IngestTime time);
 
   /// Hands the collected records to the log. Without `may_wait` it never waits, and errors show as
   /// `intake()`; with it, an error is final for the caller. Call once a turn.
   Result<> flush();
 
   /// See Intake. While not `flowing`, frames are still taken until `held_bytes_max`, then dropped:
-  /// counted as FrameKind::dropped, inside a gap with cause `overload` written when it flows again.
+  /// counted as FrameKind::dropped, inside a gap with cause `overload` that is written when it
+  /// flows again or the epoch closes.
   Intake intake() const;
   /// What the log said; empty unless `failed`.
   const std::string& failure() const;
@@ -163,8 +172,11 @@ class Stage {
 
   /// The greatest event time accepted in this epoch; nothing before the first.
   std::optional<model::EventTime> newest_event() const;
-  /// Arrival of the last frame or row of this epoch.
-  std::optional<model::IngestTime> last_arrival() const;
+  /// All that the feed sent on this connection before then is here, but for trades that were under
+  /// way for the latency bound. The last frame's arrival less the time that it may have waited for
+  /// a reader: its newest trade is no older than that, and it was not there when `caught_up` was
+  /// said. Nothing before the first frame or row.
+  std::optional<model::IngestTime> heard() const;
 
  private:
   class Impl;

@@ -271,9 +271,55 @@ TEST_F(StageTest, AFloodBeyondTheLimitIsDroppedInsideAGapWithCauseOverload) {
   const auto all = logged();
   EXPECT_EQ(all.size(), 1 + (100 - static_cast<size_t>(dropped)) + 1);
   EXPECT_EQ(all.back(), "gap overload");
-  const auto arrival = [](int64_t number) { return kNow + std::chrono::milliseconds(number); };
-  EXPECT_EQ(last_control.from, arrival(100 - dropped + 1));
-  EXPECT_EQ(last_control.to, arrival(100) + std::chrono::microseconds(1));
+  EXPECT_EQ(last_control.from, kNow - StageOptions().latency_bound)
+      << "the trades are no newer than the opening, and others may be older by that much";
+  EXPECT_EQ(last_control.to, kNow + std::chrono::milliseconds(100) + std::chrono::microseconds(1));
+}
+
+TEST_F(StageTest, AGapOfDroppedFramesIsWrittenAlsoWhenTheConnectionEndsFirst) {
+  make({.batch_bytes = 64, .held_bytes_max = 100});
+  open();
+  log.pending = 100 << 20;
+  for (int i = 0; i < 10; ++i) frame(trades({kGood}));
+  stage->close_epoch("shutdown");
+  log.pending = 0;
+  const auto all = logged();
+  ASSERT_GE(all.size(), 2U);
+  EXPECT_EQ(all[all.size() - 2], "gap overload");
+  EXPECT_EQ(all.back(), "epoch_closed shutdown");
+}
+
+TEST_F(StageTest, WhatWasHeardIsNoNewerThanTheNewestTradeUnlessAllWasRead) {
+  using std::chrono::seconds;
+  make();
+  open();
+  EXPECT_EQ(stage->heard(), std::nullopt);
+  const auto trade_of = [&](WallTime time) {
+    frame(trades(
+        {fmt::format(R"({{"s":"A","p":1,"t":{},"v":1}})", time.time_since_epoch().count() / 1'000)
+             .c_str()}));
+  };
+  clock.advance(seconds(10));
+  trade_of(kNow + seconds(5));
+  EXPECT_EQ(stage->heard(), kNow + seconds(5)) << "it waited for five seconds somewhere";
+  frame(R"({"type":"ping"})");
+  EXPECT_EQ(stage->heard(), kNow + seconds(5)) << "and the ping may have waited, too";
+  stage->caught_up(kNow + seconds(10));
+  frame(R"({"type":"ping"})");
+  EXPECT_EQ(stage->heard(), kNow + seconds(5)) << "trades are too old to believe it";
+  stage->tick("finnhub");
+  stage->caught_up(kNow + seconds(9));
+  frame(R"({"type":"ping"})");
+  EXPECT_EQ(stage->heard(), kNow + seconds(9));
+  trade_of(kNow + seconds(2));
+  EXPECT_EQ(stage->heard(), kNow + seconds(9)) << "one late print says nothing of the others";
+  clock.advance(seconds(10));
+  stage->tick("finnhub");
+  stage->caught_up(kNow + seconds(19));
+  trade_of(kNow + seconds(10));
+  EXPECT_EQ(stage->heard(), kNow + seconds(10)) << "it had not come by 19, but it was sent before";
+  trade_of(kNow + seconds(40));
+  EXPECT_EQ(stage->heard(), kNow + seconds(20)) << "nothing is newer than its arrival";
 }
 
 TEST_F(StageTest, WithLeaveToWaitAnErrorIsTheCallers) {

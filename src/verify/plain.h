@@ -179,7 +179,7 @@ class PlainBars {
     bool open = false;
     bool ended = false;  ///< A recording read to its end.
     bool feed_clock = false;
-    int64_t last_frame_us = 0;
+    int64_t heard_us = 0;
     std::optional<int64_t> watermark_ms;  ///< By its ticks.
     Gaps gaps;
   };

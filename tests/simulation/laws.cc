@@ -17,8 +17,6 @@ constexpr size_t kToldMax = 5;
 constexpr int64_t kSubscribeSlackMs = 3'000;
 /// Trades older than this when they are sent are late by the feed's doing: no gap tells of them.
 constexpr int64_t kFreshMs = 500;
-/// A frame may wait this long at a client that is busy, which its arrival does not tell.
-constexpr int64_t kGapSlackMs = 2'000;
 /// The clock's records are a second apart.
 constexpr int64_t kTickMaxMs = 1'500;
 /// Frames that repeat one another come this close on a connection, unless reading was paused.
@@ -220,6 +218,11 @@ class Checker {
             spans.back().second = us_of(control.ingest_time) / 1'000;
         }
         return;
+      case ControlKind::setting:
+        // Before the first trade; what a damaged log has of it later is for windows to come.
+        intervals_known_ = intervals_known_ ||
+                           (windows_.empty() && control.detail.starts_with("engine.intervals="));
+        return;
       default:
         return;
     }
@@ -250,7 +253,7 @@ class Checker {
       if (!evidence_.damaged) check_bar(bar, at->second, name);
     }
     for (const auto& [key, window] : windows_)
-      if (!seen.contains(key))
+      if (!seen.contains(key) && intervals_known_)
         broken("nothing lost: the store lacks bar {} {} ms {}", std::get<0>(key), std::get<1>(key),
                std::get<2>(key));
   }
@@ -383,7 +386,7 @@ class Checker {
 
   bool in_gap(const std::string& source, int64_t at_ms) const {
     return std::any_of(gaps_.begin(), gaps_.end(), [&](const model::Gap& gap) {
-      return gap.source == source && us_of(gap.from) <= (at_ms + kGapSlackMs) * 1'000 &&
+      return gap.source == source && us_of(gap.from) <= at_ms * 1'000 &&
              at_ms * 1'000 < us_of(gap.to);
     });
   }
@@ -403,11 +406,6 @@ class Checker {
       if (received_.contains(number) || offered.made_ms - offered.event_ms > kFreshMs) continue;
       if (offered.made_ms + kSubscribeSlackMs > evidence_.calm_to_ms) continue;
       if (!covered(offered.symbol, offered.event_ms)) continue;
-      if (std::any_of(evidence_.unread_ms.begin(), evidence_.unread_ms.end(),
-                      [&](const auto& span) {
-                        return span.first <= offered.made_ms && offered.made_ms < span.second;
-                      }))
-        continue;
       if (in_gap(offered.source, offered.event_ms)) continue;
       broken(
           "quiet is not blind: trade {} of {} at {} ms, sent {} times, was not received; gaps "
@@ -443,6 +441,7 @@ class Checker {
 
   const Evidence& evidence_;
   std::vector<std::string> told_;
+  bool intervals_known_ = false;
   std::map<WindowKey, Window> windows_;
   std::map<std::string, SymbolState> symbols_;
   std::map<std::string, int64_t> ticks_;  ///< Watermarks by source.

@@ -50,11 +50,10 @@ struct Evidence {
   std::vector<model::Bar> bars;        ///< Of the store.
   std::vector<model::Gap> gaps;
   std::vector<store::SymbolRow> symbols;
-  std::vector<std::pair<int64_t, int64_t>> unread_ms;  ///< The client did not read.
-  int64_t elements_spoilt = 0;                         ///< Sent to be rejected, at most so many.
-  int64_t calm_from_ms = 0;                            ///< No fault after this.
-  int64_t calm_to_ms = 0;                              ///< The feed ended.
-  int64_t end_ms = 0;                                  ///< The program was told to stop.
+  int64_t elements_spoilt = 0;  ///< Sent to be rejected, at most so many.
+  int64_t calm_from_ms = 0;     ///< No fault after this.
+  int64_t calm_to_ms = 0;       ///< The feed ended.
+  int64_t end_ms = 0;           ///< The program was told to stop.
 };
 
 /// Sentences, one for each law that is broken; at most a few.

@@ -38,12 +38,20 @@ struct Report {
   int64_t trades = 0;                    ///< In the log.
   int64_t offered = 0;                   ///< By the feed.
   int64_t bars = 0;                      ///< In the store.
+  int64_t symbols = 0;                   ///< Of trades in the log.
   int64_t starts = 0;
   uint64_t digest = 0;                  ///< Of log and bars: equal for equal seeds.
   std::vector<std::string> violations;  ///< Of the laws, each with the numbers that show it.
 
+  /// Kinds of fault that came, but for crashes and what they do to files.
   int64_t kinds() const;
+  int64_t crashes() const;
 };
+
+/// What every world has: a run that holds less shows less than it seems to.
+inline constexpr int64_t kTradesLeast = 2'000;
+inline constexpr int64_t kSymbolsLeast = 5;
+inline constexpr int64_t kKindsLeast = 3;
 
 /// Lets one seed's world run to its end and looks at the laws.
 Report simulate(uint64_t seed);

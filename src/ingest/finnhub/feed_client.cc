@@ -151,8 +151,9 @@ void FeedClient::take_up(const Previous& previous) {
   if (previous.clock == SourceClock::feed) return;
   ticking_ = true;
   if (mutated(Mutant::crash_without_gap) && previous.open) return;
-  open_gap_ = OpenGap{previous.last_frame - latency_bound_,
-                      previous.open ? GapCause::crash : GapCause::shutdown};
+  // A clock that was set back must not put the beginning behind the end.
+  const model::IngestTime heard = std::min(previous.heard, loop_.clock().wall());
+  open_gap_ = OpenGap{heard - latency_bound_, previous.open ? GapCause::crash : GapCause::shutdown};
   settle_gap_so_far();
 }
 
@@ -228,6 +229,7 @@ void FeedClient::opened(const net::Headers& handshake) {
   connected_at_ = loop_.clock().wall();
   last_frame_.reset();
   last_frame_boot_ = boot;
+  if (!paused_) reading_since_boot_ = boot;
   open_epoch(handshake);
   events_.connected(source_, epoch_, label_);
   subscriptions_.restart();
@@ -397,8 +399,9 @@ void FeedClient::end_connection(const End& end) {
   flush();
 }
 
-/// A gap begins at the last message less the latency bound, so that prints under way when the line
-/// fell are inside it. A connection that never brought one is a gap from its beginning.
+/// A gap begins where the feed was heard to, less the latency bound, so that prints under way when
+/// the line fell are inside it. A connection that never brought anything is a gap from its
+/// beginning.
 void FeedClient::begin_gap(GapCause cause) {
   if (clock_ == SourceClock::feed) {
     if (const auto newest = stage_.newest_event())
@@ -406,8 +409,8 @@ void FeedClient::begin_gap(GapCause cause) {
     return;
   }
   const WallTime now = loop_.clock().wall();
-  const WallTime last = stage_.last_arrival().value_or(epoch_opened_at_);
-  open_gap_ = OpenGap{std::min(last, now) - latency_bound_, cause};
+  const WallTime heard = stage_.heard().value_or(epoch_opened_at_);
+  open_gap_ = OpenGap{std::min(heard, now) - latency_bound_, cause};
   if (mutated(Mutant::gap_from_now)) open_gap_->from = now;
   settle_gap_so_far();
 }
@@ -531,16 +534,31 @@ void FeedClient::tick() {
   const WallTime wall = loop_.clock().wall();
   check_wall_clock(wall, boot);
   const milliseconds since_last = std::chrono::floor<milliseconds>(boot - last_tick_boot_);
+  const milliseconds not_read = unread(boot);
+  // What lay in the socket at the last tick was read since then, unless reading paused.
+  if (!paused_ && reading_since_boot_ <= last_tick_boot_) stage_.caught_up(last_tick_wall_);
   last_tick_boot_ = boot;
   last_tick_wall_ = wall;
   if (since_last >= milliseconds(options_.frozen_ms)) stood_still(since_last);
   check_watchdog(boot);
   // Between the connections of a feed with its own clock time stands still.
-  if (ticking_ && (clock_ == SourceClock::wall || stage_.epoch_open())) stage_.tick(source_);
+  if (ticking_ && (clock_ == SourceClock::wall || stage_.epoch_open()))
+    stage_.tick(source_, not_read);
   if (++ticks_ % kStalenessTicks == 0) check_staleness();
   update_gauges(boot);
   flush();
   schedule_tick();
+}
+
+/// For how long nothing was read that may have come: reading pauses, or nobody ran since the last
+/// tick. What comes next can be that old, so windows do not close by this tick.
+milliseconds FeedClient::unread(BootTime boot) const {
+  if (!connected()) return milliseconds(0);
+  microseconds since{0};
+  if (paused_) since = boot - reading_since_boot_;
+  if (const auto late = boot - last_tick_boot_; late >= 2 * kTickEvery)
+    since = std::max<microseconds>(since, late);
+  return std::chrono::floor<milliseconds>(since);
 }
 
 void FeedClient::check_wall_clock(WallTime wall, BootTime boot) {
@@ -621,6 +639,7 @@ void FeedClient::pause(bool paused) {
   paused_ = paused;
   // While we do not read, silence says nothing about the feed.
   last_frame_boot_ = loop_.clock().boot();
+  reading_since_boot_ = loop_.clock().boot();
   if (socket_ && connected()) socket_->pause_reading(paused);
   if (paused)
     events_.reading_paused(stage_.intake() == Intake::failed ? stage_.failure()

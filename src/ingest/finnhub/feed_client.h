@@ -49,8 +49,8 @@ inline constexpr std::string_view kEndOfRecording = "tapeline: end of recording"
 ///   a proxy answers them for a feed that is gone; Finnhub's {"type":"ping"} does.
 /// - After each connect all symbols are asked for again, paced. The feed's limit is learned from
 ///   its error frames, invalid symbols are retried late.
-/// - Each connection is an epoch. What may be missing between two is a gap: from the last message
-///   less the latency bound to the next opening.
+/// - Each connection is an epoch. What may be missing between two is a gap: from the time up to
+///   which the feed was heard (Stage::heard) less the latency bound to the next opening.
 /// - Once a second it writes a tick, also while not connected, so that silence closes windows. When
 ///   the program stood still (suspended), there is one tick, a gap, and a new connection.
 /// - While the log takes no records nothing is read; see Stage.
@@ -63,7 +63,7 @@ class FeedClient {
     bool known = false;
     bool open = false;  ///< Its process died without closing the epoch.
     int64_t epoch = 0;
-    model::IngestTime last_frame;  ///< Arrival.
+    model::IngestTime heard;  ///< Up to then the feed was heard; see Stage::heard.
     SourceClock clock = SourceClock::wall;
   };
 
@@ -163,6 +163,7 @@ class FeedClient {
   void schedule_tick();
   void tick();
   void check_wall_clock(WallTime wall, BootTime boot);
+  std::chrono::milliseconds unread(BootTime boot) const;
   void stood_still(std::chrono::milliseconds length);
   void check_watchdog(BootTime boot);
   void check_staleness();
@@ -203,6 +204,7 @@ class FeedClient {
   std::optional<WallTime> next_attempt_;
   BootTime last_frame_boot_{0};
   BootTime last_subscribe_boot_{0};
+  BootTime reading_since_boot_{0};  ///< While `paused_`, since when nothing is read.
   BootTime last_tick_boot_{0};
   WallTime last_tick_wall_;
 

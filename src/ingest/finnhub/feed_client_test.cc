@@ -109,6 +109,10 @@ class FeedClientTest : public testing::Test {
     return line;
   }
 
+  static std::optional<milliseconds> optional_ms(std::optional<int64_t> value) {
+    return value ? std::optional(milliseconds(*value)) : std::nullopt;
+  }
+
   /// What came into the log since the last call; ticks only when asked for.
   std::vector<std::string> new_records(bool ticks = false) {
     std::vector<std::string> found;
@@ -123,11 +127,19 @@ class FeedClientTest : public testing::Test {
                   client_->status().source);
         const bool tick = entry.kind == codec::EntryKind::control &&
                           entry.control.kind == model::ControlKind::tick;
+        if (tick) lag_ = optional_ms(entry.control.lag_ms);
         if (tick == ticks || !tick) found.push_back(text(entry));
       }
     }
     EXPECT_TRUE(stage_->accounts().balanced()) << "law 1: " << stage_->accounts().to_text();
     return found;
+  }
+
+  /// That the newest tick in the log since the last call tells.
+  std::optional<milliseconds> last_lag() {
+    lag_.reset();
+    (void)new_records(true);
+    return lag_;
   }
 
   FeedClient::SymbolStatus symbol(std::string_view name) {
@@ -146,6 +158,7 @@ class FeedClientTest : public testing::Test {
   int64_t epoch_ = 0;
   bool ended_ = false;
   std::vector<std::string> lines_;
+  std::optional<milliseconds> lag_;  ///< Of the last tick that `new_records` met.
   std::unique_ptr<log::Reader> reader_;
   std::unique_ptr<Stage> stage_;
   std::unique_ptr<FeedClient> client_;
@@ -289,7 +302,8 @@ TEST_F(FeedClientTest, TheWatchdogGivesUpASilentConnection) {
   EXPECT_EQ(client_->state(), FeedState::waiting);
   EXPECT_THAT(client_->status().sentence, testing::StartsWith("no frame for 150."));
   EXPECT_TRUE(connector_.sockets[0]->gone);
-  EXPECT_THAT(new_records(), Contains("gap 58.1..211 frozen"));
+  EXPECT_THAT(new_records(), Contains("gap 57..211 frozen"))
+      << "the ping at 60.1 was not there yet at second 59, when all was read";
 }
 
 TEST_F(FeedClientTest, AConnectionThatNeverBringsAnythingIsAGapFromItsBeginning) {
@@ -558,6 +572,48 @@ TEST_F(FeedClientTest, AFullDiskPausesAndAConnectionLostMeanwhileIsOverload) {
   EXPECT_THAT(records[2], testing::EndsWith(" overload"));
 }
 
+/// Law 6: what lay unread when the line fell is inside the gap, though what was read of it arrived
+/// just now.
+TEST_F(FeedClientTest, AGapBeginsBeforeReadingPaused) {
+  start_live();
+  loop_.advance(milliseconds(2'400));
+  log_.pending = 5 << 20;
+  trade("AAPL", now_ms() - 100);  // At second 2.5; from here on nothing is read.
+  ASSERT_TRUE(socket().paused);
+  loop_.advance(seconds(20));
+  log_.pending = 0;
+  loop_.advance(milliseconds(10));
+  ASSERT_FALSE(socket().paused);
+  message(R"({"type":"ping"})");
+  (void)new_records();
+  lose();
+  EXPECT_THAT(new_records(), Contains(testing::MatchesRegex("gap 0.4..22.51.* disconnect")));
+}
+
+TEST_F(FeedClientTest, AGapBeginsBeforeTheProgramStoodStill) {
+  start_live();
+  loop_.advance(milliseconds(2'900));
+  trade("AAPL", now_ms());  // At second 3.
+  (void)new_records();
+  loop_.freeze(seconds(8));  // Less than feed.frozen_ms: the connection may have lived on.
+  message(R"({"type":"ping"})");
+  lose();
+  EXPECT_THAT(new_records(), Contains("gap 1..11 disconnect"));
+}
+
+TEST_F(FeedClientTest, NoWindowClosesByATickWhileNothingIsRead) {
+  start_live();
+  log_.pending = 5 << 20;
+  trade("AAPL", now_ms());
+  loop_.advance(seconds(5));
+  EXPECT_EQ(last_lag(), std::nullopt) << "held with the rest";
+  log_.pending = 0;
+  loop_.advance(milliseconds(10));
+  EXPECT_EQ(last_lag(), milliseconds(4'900)) << "what comes next can be that old";
+  loop_.advance(seconds(1));
+  EXPECT_EQ(last_lag(), std::nullopt);
+}
+
 TEST_F(FeedClientTest, AnOversizedMessageIsPutAsideAndNothingElse) {
   start_live();
   EXPECT_EQ(socket().options.message_bytes_max, size_t{4} << 20);
@@ -572,7 +628,7 @@ TEST_F(FeedClientTest, AnOversizedMessageIsPutAsideAndNothingElse) {
 
 TEST_F(FeedClientTest, AProcessThatDiedLeftAnOpenEpoch) {
   epoch_ = 7;
-  start({.known = true, .open = true, .epoch = 7, .last_frame = kStart - seconds(100)});
+  start({.known = true, .open = true, .epoch = 7, .heard = kStart - seconds(100)});
   EXPECT_THAT(new_records(), IsEmpty()) << "held until the first flush";
   loop_.advance(seconds(1));
   EXPECT_THAT(new_records(true),
@@ -596,7 +652,7 @@ TEST_F(FeedClientTest, ADeliberateStopIsAGapOfItsOwnCause) {
   client_.reset();
   epoch_ = 1;
   make();
-  client_->start({.known = true, .epoch = 1, .last_frame = kStart});
+  client_->start({.known = true, .epoch = 1, .heard = kStart});
   loop_.advance(seconds(1));
   EXPECT_THAT(new_records(), ElementsAre("gap -2..300.1 shutdown"));
 }
