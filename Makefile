@@ -91,11 +91,12 @@ fuzz: ## Execute every fuzz target FUZZ_TIMES (1) times as often as fuzz/executi
 	@scripts/fuzz $(FUZZ_TIMES)
 
 .PHONY: simulation
-simulation: ## Run the whole pipeline in a simulated world over SEEDS (10000) seeds from FROM (1), for at most SECONDS_MAX (600) seconds
+simulation: ## Run the whole pipeline in a simulated world over SEEDS (10000) seeds from FROM (1), within SECONDS_MAX (600) seconds
 	@scripts/setup test
 	@$(MAKE) build/dev/build.ninja
 	@ninja -C build/dev -j $(JOBS) tapeline_simulation
-	@scripts/simulation $(SEEDS) $(FROM) $(SECONDS_MAX)
+	@build/dev/tests/tapeline_simulation --seeds $(SEEDS) --from $(FROM) \
+	  --processes $(JOBS) --seconds $(SECONDS_MAX)
 
 .PHONY: mutants
 mutants: ## Put each bug of src/base/mutant.h into the simulation; fails unless SEEDS_MAX (500) seeds find it (ARGS=... names some)
