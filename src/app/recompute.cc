@@ -263,8 +263,7 @@ bool same_columns(const model::Bar& a, const model::Bar& b) {
     right.clear();
     column.text(a, left);
     column.text(b, right);
-    return left == right && a.excluded_count == b.excluded_count && a.first_id == b.first_id &&
-           a.last_id == b.last_id;
+    return left == right && a.first_id == b.first_id && a.last_id == b.last_id;
   });
 }
 

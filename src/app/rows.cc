@@ -108,6 +108,10 @@ const std::vector<Column<model::Bar>>& bar_columns() {
          if (b.coverage_ms) append_integer(out, *b.coverage_ms);
        }},
       {"gap", true, [](const Bar& b, std::string& out) { out += b.gap ? "true" : "false"; }},
+      {"excluded_count", true,
+       [](const Bar& b, std::string& out) { append_integer(out, b.excluded_count); }},
+      {"excluded_by", false,
+       [](const Bar& b, std::string& out) { out += model::to_text(b.excluded_by); }},
       {"suspect_duplicate_count", true,
        [](const Bar& b, std::string& out) { append_integer(out, b.suspect_duplicate_count); }},
       {"revision", true, [](const Bar& b, std::string& out) { append_integer(out, b.revision); }},

@@ -1,5 +1,8 @@
 #include "codec/bar.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <charconv>
 
 #include "codec/avro.h"
@@ -92,6 +95,39 @@ model::TradeId take_id(avro::Cursor& in) {
   return id;
 }
 
+void append_exclusions(avro::Appender& to, const model::Exclusions& exclusions) {
+  if (!exclusions.empty()) to.number(static_cast<int64_t>(exclusions.size()));
+  for (const model::ExcludedBy& one : exclusions) {
+    to.text(std::to_string(one.code));
+    to.number(one.count);
+  }
+  to.number(0);
+}
+
+/// A map in blocks, each in any order. Every entry takes two bytes or more.
+model::Exclusions take_exclusions(avro::Cursor& in) {
+  model::Exclusions out;
+  for (int64_t count = in.number(); count != 0; count = in.number()) {
+    // Before it stands how many bytes the block has.
+    if (count < 0) in.number();
+    for (uint64_t left = count < 0 ? 0 - static_cast<uint64_t>(count)
+                                   : static_cast<uint64_t>(count);
+         left > 0 && in.ok(); --left) {
+      const std::string_view code = in.text();
+      const int64_t trades = in.number();
+      const auto one = model::parse_exclusions(fmt::format("{}:{}", code, trades));
+      const bool fine = one && one->size() == 1;
+      if (!fine ||
+          std::ranges::find(out, one->front().code, &model::ExcludedBy::code) != out.end()) {
+        in.fail();
+        break;
+      }
+      model::count_excluded(out, one->front().code, trades);
+    }
+  }
+  return out;
+}
+
 template <typename Enum>
 void take_name(avro::Cursor& in, std::optional<Enum> (*parse)(std::string_view), Enum& value) {
   if (const auto known = parse(in.text()))
@@ -117,6 +153,7 @@ void append(std::string& out, const Bar& bar) {
   to.number(bar.trade_count);
   to.number(bar.price_update_count);
   to.number(bar.excluded_count);
+  append_exclusions(to, bar.excluded_by);
   to.number(bar.suspect_duplicate_count);
   to.text(to_string(bar.coverage_kind));
   to.optional_number(bar.coverage_ms);
@@ -144,6 +181,7 @@ std::optional<Bar> take_bar(std::string_view& bytes) {
   bar.trade_count = in.number();
   bar.price_update_count = in.number();
   bar.excluded_count = in.number();
+  bar.excluded_by = take_exclusions(in);
   bar.suspect_duplicate_count = in.number();
   take_name(in, model::parse_coverage_kind, bar.coverage_kind);
   bar.coverage_ms = in.optional_number();

@@ -50,6 +50,7 @@ Bar priced_by_nothing() {
   bar.end = model::EventTime(milliseconds(1'699'999'981'000));
   bar.volume = Sum::from_units(std::nullopt);
   bar.excluded_count = 4;
+  bar.excluded_by = {{12, 4}};
   return bar;
 }
 
@@ -72,6 +73,7 @@ TEST(BarCodec, ReadsWhatItWrote) {
     EXPECT_EQ(read->open, bar.open);
     EXPECT_EQ(read->volume, bar.volume);
     EXPECT_EQ(read->notional, bar.notional);
+    EXPECT_EQ(read->excluded_by, bar.excluded_by);
     EXPECT_EQ(read->coverage_ms, bar.coverage_ms);
     EXPECT_EQ(read->last_id, bar.last_id);
     EXPECT_EQ(read->through, bar.through);

@@ -12,10 +12,11 @@ const size_t Bar::kBytes = sizeof(Bar) + 4 * sizeof(void*);
 
 size_t Bar::bytes() const {
   size_t out = kBytes + more.capacity() * sizeof(more[0]);
-  if (partial.eligible) out += sizeof(Eligible);
-  for (const auto& [other, part] : more) {
-    if (part.eligible) out += sizeof(Eligible);
-  }
+  const auto add = [&](const EligibleBox& box) {
+    if (box) out += sizeof(Eligible) + box->excluded_by.capacity() * sizeof(model::ExcludedBy);
+  };
+  add(partial.eligible);
+  for (const auto& [other, part] : more) add(part.eligible);
   return out;
 }
 

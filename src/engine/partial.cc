@@ -1,5 +1,8 @@
 #include "engine/partial.h"
 
+#include <bitset>
+#include <string_view>
+
 #include "base/mutant.h"
 
 namespace tapeline::engine {
@@ -47,9 +50,22 @@ void Eligible::range(const model::Decimal& greatest, const model::Decimal& least
   if (less(least, low)) low = least;
 }
 
-void Eligible::add(const codec::TradeView& record, const RecordKey& key, model::Rights rights,
+void Eligible::exclude(const codec::TradeView& record, const Judgement& judged) {
+  ++excluded;
+  if (judged.table == nullptr) return;
+  std::bitset<model::ConditionTable::kCodeMax + 1> counted;
+  record.conditions.for_each([&](std::string_view code) {
+    const int taker = judged.table->taker(code, judged.misplaced);
+    if (taker == 0 || counted[static_cast<size_t>(taker)]) return;
+    counted.set(static_cast<size_t>(taker));
+    model::count_excluded(excluded_by, taker, 1);
+  });
+}
+
+void Eligible::add(const codec::TradeView& record, const RecordKey& key, const Judgement& judged,
                    const KeyOrder& order) {
-  if (!rights.all()) ++excluded;
+  const model::Rights rights = judged.rights;
+  if (!rights.all()) exclude(record, judged);
   if (rights != model::Rights(0)) ++count;
   if (rights.last()) last.add(key, record.price, order);
   if (rights.last_if_only() && (!has_candidate || order.less(key, candidate))) {
@@ -66,6 +82,8 @@ void Eligible::add(const codec::TradeView& record, const RecordKey& key, model::
 void Eligible::merge(const Eligible& other, const KeyOrder& order) {
   count += other.count;
   excluded += other.excluded;
+  for (const model::ExcludedBy& one : other.excluded_by)
+    model::count_excluded(excluded_by, one.code, one.count);
   last.merge(other.last, order);
   range(other.high, other.low, other.ranged);
   volume.merge(other.volume);
@@ -89,15 +107,15 @@ Eligible Partial::what_is_eligible() const {
 }
 
 void Partial::add(const codec::TradeView& record, const RecordKey& key, const KeyOrder& order,
-                  model::Rights rights) {
+                  const Judgement& judged) {
   suspects += (record.flags & model::kRepeated) != 0;
   if (record.is_price_update()) {
     updates.add(key, record.price, order);
     return;
   }
-  if (!rights.all() && !eligible) [[unlikely]]
+  if (!judged.rights.all() && !eligible) [[unlikely]]
     eligible.put(what_is_eligible());
-  if (eligible) eligible->add(record, key, rights, order);
+  if (eligible) eligible->add(record, key, judged, order);
   if (mutated(Mutant::equal_trades_dropped) && trades.count > 0 &&
       trades.last.event_ms == key.event_ms && trades.close == record.price)
     return;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "codec/entry.h"
+#include "model/bar.h"
 #include "model/conditions.h"
 #include "model/decimal.h"
 
@@ -50,12 +51,20 @@ struct PricePath {
   void merge(const PricePath& other, const KeyOrder& order);
 };
 
+/// What conditions leave a trade. By a table, if there is one, that lives longer.
+struct Judgement {
+  model::Rights rights;
+  const model::ConditionTable* table = nullptr;
+  bool misplaced = false;  ///< Of extended hours, among those of the regular session.
+};
+
 /// What conditions leave of trades (model::Rights).
 struct Eligible {
-  int64_t count = 0;     ///< Trades that count for anything.
-  int64_t excluded = 0;  ///< Trades from which conditions take something.
-  PricePath last;        ///< Of trades that open and close; its high and low mean nothing.
-  int64_t ranged = 0;    ///< Trades that count for high and low, which mean nothing without.
+  int64_t count = 0;              ///< Trades that count for anything.
+  int64_t excluded = 0;           ///< Trades from which conditions take something.
+  model::Exclusions excluded_by;  ///< The same by condition.
+  PricePath last;                 ///< Of trades that open and close; its high and low mean nothing.
+  int64_t ranged = 0;  ///< Trades that count for high and low, which mean nothing without.
   model::Decimal high, low;
   model::Sum volume, notional;
   /// The least trade that opens and closes only as the first or only one of its day. Whether it
@@ -64,11 +73,12 @@ struct Eligible {
   RecordKey candidate;
   model::Decimal candidate_price;
 
-  void add(const codec::TradeView& record, const RecordKey& key, model::Rights rights,
+  void add(const codec::TradeView& record, const RecordKey& key, const Judgement& judged,
            const KeyOrder& order);
   void merge(const Eligible& other, const KeyOrder& order);
 
  private:
+  void exclude(const codec::TradeView& record, const Judgement& judged);
   void range(const model::Decimal& greatest, const model::Decimal& least, int64_t trades);
 };
 
@@ -89,7 +99,7 @@ class EligibleBox {
   Eligible& operator*() const { return *held_; }
   Eligible* operator->() const { return held_.get(); }
   Eligible& put(Eligible value) {
-    held_ = std::make_unique<Eligible>(value);
+    held_ = std::make_unique<Eligible>(std::move(value));
     return *held_;
   }
 
@@ -107,7 +117,7 @@ struct Partial {
   EligibleBox eligible;
 
   void add(const codec::TradeView& record, const RecordKey& key, const KeyOrder& order,
-           model::Rights rights = {});
+           const Judgement& judged = {});
   void merge(const Partial& other, const KeyOrder& order);
   int64_t records() const { return trades.count + updates.count; }
   /// What conditions leave, whether it is kept or not.

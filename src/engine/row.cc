@@ -77,6 +77,11 @@ void write(StateWriter& out, const EligibleBox& box, LocalSources& local) {
   const Eligible& eligible = *box;
   out.varint(static_cast<uint64_t>(eligible.count));
   out.varint(static_cast<uint64_t>(eligible.excluded));
+  out.varint(eligible.excluded_by.size());
+  for (const model::ExcludedBy& one : eligible.excluded_by) {
+    out.varint(static_cast<uint64_t>(one.code));
+    out.varint(static_cast<uint64_t>(one.count));
+  }
   write(out, eligible.last, local);
   out.varint(static_cast<uint64_t>(eligible.ranged));
   out.decimal(eligible.high);
@@ -145,6 +150,14 @@ EligibleBox read_eligible(StateReader& in, int64_t trades) {
   Eligible out;
   out.count = read_count(in, trades);
   out.excluded = read_count(in, trades);
+  int64_t before = 0;
+  for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
+    const int64_t code = read_count(in, model::ConditionTable::kCodeMax);
+    const int64_t count = read_count(in, out.excluded);
+    if (code <= before || count == 0) in.fail();
+    before = code;
+    out.excluded_by.push_back({static_cast<int>(code), count});
+  }
   out.last = read_path(in, trades);
   out.ranged = read_count(in, trades);
   out.high = in.decimal();
@@ -249,6 +262,7 @@ void show_eligible(const Partial& partial, model::Bar& out) {
   out.notional = eligible.notional;
   out.trade_count = eligible.count;
   out.excluded_count = eligible.excluded;
+  out.excluded_by = eligible.excluded_by;
   out.price_update_count = partial.updates.count;
   out.suspect_duplicate_count = partial.suspects;
 }

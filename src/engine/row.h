@@ -18,8 +18,9 @@
 ///     recording   whether any record is of a recording
 ///     counts      whether the candidate of the regular session counts
 ///     certificate of a final bar
-///     eligible    whether one follows; its count, excluded, last, ranged, high, low, volume,
-///                 notional, whether a candidate follows, its key and price
+///     eligible    whether one follows; its count, excluded, of how many conditions, their codes
+///                 and counts, last, ranged, high, low, volume, notional, whether a candidate
+///                 follows, its key and price
 ///     partials    by session: session, trades, volume, notional, updates, suspects
 ///     trades,
 ///     updates     count; unless 0: first key, last key, open, close, high, low
@@ -31,7 +32,7 @@
 namespace tapeline::engine {
 
 inline constexpr std::string_view kRowMagic = "TLB";
-inline constexpr uint8_t kRowVersion = 3;
+inline constexpr uint8_t kRowVersion = 4;
 
 /// The bar as of now: of stocks, a day shows the regular session; all else every session. An open
 /// bar's certificate counts up to its newest record.

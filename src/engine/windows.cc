@@ -100,7 +100,7 @@ Result<> Windows::add_aside(Symbol& symbol, SourceId source_id, const codec::Tra
   const RecordKey key{event_ms, record.epoch, record.sequence, source_id};
   if (may_change_day(symbol, judged, record, key)) [[unlikely]]
     return change_day(symbol, judged, record, key);
-  delta.partial.add(record, key, state_.sources.order(), judged.rights);
+  delta.partial.add(record, key, state_.sources.order(), judged.left);
   if (delta.start_ms == kSingle) flush(symbol);
   return {};
 }
@@ -109,20 +109,18 @@ Result<> Windows::add_aside(Symbol& symbol, SourceId source_id, const codec::Tra
 /// of its own hours take it. Only the regular session has a first trade of the day.
 Windows::Judged Windows::judge(Symbol& symbol, const codec::TradeView& record) const {
   if (symbol.calendar.venue() != model::VenueClass::stock) {
-    return {model::Session::continuous, model::Rights()};
+    return {model::Session::continuous, {}};
   }
-  if (record.conditions.empty()) {
-    return {symbol.calendar.session(record.event_time), model::Rights()};
-  }
+  if (record.conditions.empty()) return {symbol.calendar.session(record.event_time), {}};
   const model::ConditionTable& table = state_.content.conditions();
   const model::Verdict verdict = verdict_of(table, record);
   const model::Session session = symbol.calendar.session(record.event_time, verdict.mark);
-  if (!table.named()) return {session, model::Rights()};
-  if (session == model::Session::regular) return {session, verdict.rights};
+  if (!table.named()) return {session, {}};
+  if (session == model::Session::regular) return {session, {verdict.rights, &table, false}};
   const bool misplaced =
       verdict.mark == model::SessionMark::extended &&
       in_regular_hours(symbol, record.event_time, state_.content.sessions().closing_grace);
-  return {session, misplaced ? model::Rights(0) : verdict.rights.firm_only()};
+  return {session, {misplaced ? model::Rights(0) : verdict.rights.firm_only(), &table, misplaced}};
 }
 
 /// The day knows its least trade that opens and closes (`last`) and its least candidate. A
@@ -133,8 +131,8 @@ bool Windows::may_change_day(const Symbol& symbol, const Judged& judged,
   const Bar* day = symbol.delta.day;
   if (day == nullptr || judged.session != model::Session::regular) return false;
   if (record.is_price_update() || day->merged_till >= state_.now) return false;
-  if (judged.rights.last_if_only()) return true;
-  if (!day->candidate_counts || !judged.rights.last()) return false;
+  if (judged.left.rights.last_if_only()) return true;
+  if (!day->candidate_counts || !judged.left.rights.last()) return false;
   return state_.sources.order().less(key, day->find(model::Session::regular)->eligible->candidate);
 }
 
@@ -151,17 +149,17 @@ Result<> Windows::change_day(Symbol& symbol, const Judged& judged, const codec::
   }
   const Partial* regular = delta.day->find(model::Session::regular);
   const Eligible before = regular == nullptr ? Eligible{} : regular->what_is_eligible();
-  const bool counts = judged.rights.last_if_only() &&
+  const bool counts = judged.left.rights.last_if_only() &&
                       (before.last.count == 0 || order.less(key, before.last.first)) &&
                       (!before.has_candidate || order.less(key, before.candidate));
-  const bool unseats = delta.day->candidate_counts && (counts || judged.rights.last());
+  const bool unseats = delta.day->candidate_counts && (counts || judged.left.rights.last());
   std::vector<Bar*> left;
   if (unseats) {
     auto found = bars_at(symbol, before.candidate.event_ms);
     if (!found) return found.error();
     left = std::move(found).value();
   }
-  delta.partial.add(record, key, order, judged.rights);
+  delta.partial.add(record, key, order, judged.left);
   flush(symbol);
   for (Bar* bar : left) {
     if (bar->merged_till >= state_.now) continue;

@@ -70,7 +70,7 @@ class Windows {
   /// What a record is by its conditions.
   struct Judged {
     model::Session session;
-    model::Rights rights;
+    Judgement left;
   };
   Judged judge(Symbol& symbol, const codec::TradeView& record) const;
   /// The record may change which trade counts as the first or only one of its day.

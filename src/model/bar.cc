@@ -1,5 +1,8 @@
 #include "model/bar.h"
 
+#include <algorithm>
+#include <charconv>
+
 #include "model/names.h"
 
 namespace tapeline::model {
@@ -78,6 +81,46 @@ std::string_view to_string(CoverageKind kind) {
 
 std::optional<CoverageKind> parse_coverage_kind(std::string_view text) {
   return value_of<CoverageKind>(kCoverageKinds, text);
+}
+
+void count_excluded(Exclusions& of, int code, int64_t count) {
+  const auto at = std::ranges::lower_bound(of, code, {}, &ExcludedBy::code);
+  if (at != of.end() && at->code == code)
+    at->count += count;
+  else
+    of.insert(at, {code, count});
+}
+
+std::string to_text(const Exclusions& of) {
+  std::string out;
+  for (const ExcludedBy& one : of) {
+    if (!out.empty()) out += ' ';
+    out.append(std::to_string(one.code)).append(":").append(std::to_string(one.count));
+  }
+  return out;
+}
+
+std::optional<Exclusions> parse_exclusions(std::string_view text) {
+  Exclusions out;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at != end) {
+    ExcludedBy one;
+    const auto code = std::from_chars(at, end, one.code);
+    if (code.ec != std::errc() || code.ptr == end || *code.ptr != ':') return std::nullopt;
+    const auto count = std::from_chars(code.ptr + 1, end, one.count);
+    if (count.ec != std::errc()) return std::nullopt;
+    out.push_back(one);
+    at = count.ptr;
+    if (at != end && (*at != ' ' || ++at == end)) return std::nullopt;
+  }
+  const auto wrong = [&](size_t i) {
+    return out[i].code < 1 || out[i].count < 1 || (i > 0 && out[i].code <= out[i - 1].code);
+  };
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (wrong(i)) return std::nullopt;
+  }
+  return out;
 }
 
 }  // namespace tapeline::model

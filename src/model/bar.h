@@ -51,6 +51,20 @@ struct BarKey {
   friend auto operator<=>(const BarKey&, const BarKey&) = default;
 };
 
+/// How many trades of a bar a condition takes something from.
+struct ExcludedBy {
+  int code = 0;  ///< As model::Condition has it.
+  int64_t count = 0;
+
+  friend bool operator==(const ExcludedBy&, const ExcludedBy&) = default;
+};
+/// By code, ascending, each once, none of zero.
+using Exclusions = std::vector<ExcludedBy>;
+void count_excluded(Exclusions& of, int code, int64_t count);
+/// "12:3 32:1"; empty for none. The way back gives nothing for other text.
+std::string to_text(const Exclusions& of);
+std::optional<Exclusions> parse_exclusions(std::string_view text);
+
 /// The aggregate of one symbol, interval, start and basis, as people see it. It exists if and only
 /// if a trade or price update fell into its window [start, end).
 struct Bar {
@@ -65,7 +79,9 @@ struct Bar {
   int64_t price_update_count = 0;
 
   // Certificate: how it was received.
-  int64_t excluded_count = 0;
+  int64_t excluded_count =
+      0;                   ///< Of basis `eligible`: trades from which conditions take something.
+  Exclusions excluded_by;  ///< Of these, by condition; a trade may have several.
   int64_t suspect_duplicate_count = 0;  ///< Trades and price updates that carry kRepeated.
   CoverageKind coverage_kind = CoverageKind::unknown;
   std::optional<int64_t> coverage_ms;  ///< Connected and subscribed; nothing when unknown.

@@ -114,6 +114,17 @@ class ConditionTable {
     return index < 0 ? Verdict{} : verdicts_[static_cast<size_t>(index)];
   }
 
+  /// The number of a code that takes something from a trade; 0 when it takes nothing. `misplaced`:
+  /// the trade says that it is of extended hours, and is not: those codes take everything.
+  int taker(std::string_view code, bool misplaced) const {
+    const int index = index_of(code);
+    if (index < 0) return 0;
+    const Verdict& verdict = verdicts_[static_cast<size_t>(index)];
+    const bool takes =
+        !verdict.rights.all() || (misplaced && verdict.mark == SessionMark::extended);
+    return takes ? index : 0;
+  }
+
   /// Not the one of logs without a table.
   bool named() const { return !name_.empty(); }
   const std::vector<Condition>& conditions() const { return conditions_; }  ///< By code.

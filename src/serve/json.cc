@@ -247,6 +247,10 @@ void append_bar(std::string& out, const model::Bar& bar) {
   json.key("trade_count").number(bar.trade_count);
   json.key("price_update_count").number(bar.price_update_count);
   json.key("excluded_count").number(bar.excluded_count);
+  json.key("excluded_by").begin_object();
+  for (const model::ExcludedBy& one : bar.excluded_by)
+    json.key(std::to_string(one.code)).number(one.count);
+  json.end_object();
   json.key("suspect_duplicate_count").number(bar.suspect_duplicate_count);
   json.key("coverage").begin_object();
   json.key("kind").text(model::to_string(bar.coverage_kind));

@@ -592,7 +592,10 @@ model::Bar PlainBars::present(const model::BarKey& key, const PlainBar& bar) con
     }
     const Counts counted = counts(key, *record);
     if (!counted.none()) ++out.trade_count;
-    if (key.basis == model::Basis::eligible && record->is_restricted()) ++out.excluded_count;
+    if (key.basis == model::Basis::eligible && record->is_restricted()) {
+      ++out.excluded_count;
+      for (const uint8_t code : record->taken_by) model::count_excluded(out.excluded_by, code, 1);
+    }
     if (!counted.volume) continue;
     out.volume.add(record->volume);
     out.notional.add_product(record->price, record->volume);

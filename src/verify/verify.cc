@@ -52,6 +52,8 @@ constexpr Column kColumns[] = {
     {"price_update_count", false, true,
      [](const Bar& b) { return std::to_string(b.price_update_count); }},
     {"excluded_count", false, true, [](const Bar& b) { return std::to_string(b.excluded_count); }},
+    {"excluded_by", false, true,
+     [](const Bar& b) { return b.excluded_by.empty() ? "none" : model::to_text(b.excluded_by); }},
     {"suspect_duplicate_count", false, true,
      [](const Bar& b) { return std::to_string(b.suspect_duplicate_count); }},
     {"coverage_kind", true, false,

@@ -37,6 +37,7 @@ inline BarRow sample_row(const std::string& symbol, model::Interval interval, in
   bar.trade_count = 318;
   bar.price_update_count = 41;
   bar.excluded_count = 7;
+  bar.excluded_by = {{4, 6}, {12, 2}};
   bar.suspect_duplicate_count = 2;
   bar.coverage_kind = model::CoverageKind::confirmed;
   bar.coverage_ms = 987;
@@ -73,6 +74,7 @@ inline void expect_equal(const BarRow& got, const BarRow& want) {
   EXPECT_EQ(got.bar.trade_count, want.bar.trade_count);
   EXPECT_EQ(got.bar.price_update_count, want.bar.price_update_count);
   EXPECT_EQ(got.bar.excluded_count, want.bar.excluded_count);
+  EXPECT_EQ(got.bar.excluded_by, want.bar.excluded_by);
   EXPECT_EQ(got.bar.suspect_duplicate_count, want.bar.suspect_duplicate_count);
   EXPECT_EQ(got.bar.coverage_kind, want.bar.coverage_kind);
   EXPECT_EQ(got.bar.coverage_ms, want.bar.coverage_ms);

@@ -6,6 +6,7 @@ import datetime
 import io
 import zoneinfo
 
+import feeds
 import pytest
 
 ALL = "1s,1m,5m,1d"
@@ -52,6 +53,33 @@ def test_what_conditions_moved_on_a_recorded_day(recording, tapeline, oracle_of,
             "count": ("335691", "335690"),
         },
     }
+
+
+    # Official opens and the close (M and Q), each also of its second; prints that are derivatively priced.
+    columns = ("--basis", "eligible", "--intervals", "1d", "--columns", "excluded_count,excluded_by")
+    told = tapeline.run("export", "bars", "--data-dir", tapeline.data, *columns).stdout.splitlines()[1]
+    total, by = told.split(",")
+    by = dict(part.split(":") for part in by.split(" "))
+    letters = collections.Counter()
+    with feeds.open_text(recording) as text:
+        for row in csv.DictReader(text):
+            letters.update(set(row["conditions"].split(";")))
+    assert by == {code: str(letters[letter]) for code, letter in (("16", "M"), ("20", "Q"), ("32", "4"))}
+    assert int(total) == sum(map(int, by.values()))
+
+
+def test_a_bar_counts_what_each_condition_excluded(tapeline, tmp_path):
+    """A trade may have several; 24 (T) among regular trades takes everything."""
+    file = tmp_path / "several.csv"
+    moment = 1786456800000
+    conditions = ["", "I", "I;4", "I;I", "T;@", "F"]
+    rows = [f"AAPL,10,1,{moment + n},{letters}" for n, letters in enumerate(conditions)]
+    file.write_text("\n".join(["symbol,price,volume,trade_timestamp_ms,conditions", *rows]) + "\n")
+    tapeline.replay(file, intervals="1s,1d")
+    columns = ("--columns", "interval,excluded_count,excluded_by")
+    export = ("export", "bars", "--data-dir", tapeline.data, *columns, "--basis")
+    assert tapeline.run(*export, "eligible").stdout.splitlines()[1:] == ["1s,4,12:3 24:1 32:1", "1d,3,12:3 32:1"]
+    assert tapeline.run(*export, "all").stdout.splitlines()[1:] == ["1s,0,", "1d,0,"]
 
 
 def test_conditions_of_many_kinds(tapeline, tmp_path, rng, oracle_of, assert_same_bars):

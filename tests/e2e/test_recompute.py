@@ -66,10 +66,10 @@ DAMAGE = {
     "all deleted": "DELETE FROM bars",
     "invented": "INSERT INTO bars SELECT symbol, interval_ms, basis, start_ms + 3600000, end_ms + 3600000, priced_by, open,"
     " high, low, close, volume, notional, trade_count, price_update_count, excluded_count, suspect_duplicate_count,"
-    f" coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state FROM bars {ONE}",
+    f" coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state, excluded_by FROM bars {ONE}",
     "invented symbol": "INSERT INTO bars SELECT 'FAKE', interval_ms, basis, start_ms, end_ms, priced_by, open, high, low,"
     " close, volume, notional, trade_count, price_update_count, excluded_count, suspect_duplicate_count,"
-    f" coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state FROM bars {ONE}",
+    f" coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state, excluded_by FROM bars {ONE}",
     "moved ahead": f"UPDATE bars SET through = through + 1000000, close = '2' {ONE}",
     "every price": "UPDATE bars SET open = '1', high = '1', low = '1', close = '1'",
 }

@@ -299,8 +299,8 @@ inline std::string describe(const model::Bar& bar) {
   out += " v=" + model::to_text(bar.volume) + " n=" + model::to_text(bar.notional) +
          " trades=" + std::to_string(bar.trade_count) +
          " updates=" + std::to_string(bar.price_update_count) +
-         " excluded=" + std::to_string(bar.excluded_count) +
-         " suspects=" + std::to_string(bar.suspect_duplicate_count);
+         " excluded=" + std::to_string(bar.excluded_count) + "(" + model::to_text(bar.excluded_by) +
+         ")" + " suspects=" + std::to_string(bar.suspect_duplicate_count);
   out += " cover=" + std::string(model::to_string(bar.coverage_kind)) + "/" +
          (bar.coverage_ms ? std::to_string(*bar.coverage_ms) : "null") +
          (bar.gap ? " gap" : " whole");

@@ -100,6 +100,8 @@ void print_bar(const verify::Explanation& explanation) {
   fmt::print("counts    {} trades, {} price updates, {} excluded, {} suspected duplicates\n",
              bar.trade_count, bar.price_update_count, bar.excluded_count,
              bar.suspect_duplicate_count);
+  if (!bar.excluded_by.empty())
+    fmt::print("excluded  by condition: {}\n", model::to_text(bar.excluded_by));
   if (bar.coverage_ms) {
     fmt::print("coverage  {} of {} ms, {}{}\n", *bar.coverage_ms, (bar.end - bar.key.start).count(),
                model::to_string(bar.coverage_kind), bar.gap ? ", touched by a gap" : "");

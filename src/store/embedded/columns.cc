@@ -46,7 +46,8 @@ EventTime event_time(int64_t ms) {
 const char* const kBarColumns =
     "symbol, interval_ms, basis, start_ms, end_ms, priced_by, open, high, low, close, volume, "
     "notional, trade_count, price_update_count, excluded_count, suspect_duplicate_count, "
-    "coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state";
+    "coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state, "
+    "excluded_by";
 
 std::string bar_upsert() {
   std::string sql = "INSERT INTO bars (";
@@ -64,7 +65,8 @@ std::string bar_upsert() {
       "first_id=excluded.first_id, last_id=excluded.last_id, ";
   if (!mutated(Mutant::revision_not_stored)) sql += "revision=excluded.revision, ";
   sql +=
-      "final=excluded.final, through=excluded.through, state=excluded.state "
+      "final=excluded.final, through=excluded.through, state=excluded.state, "
+      "excluded_by=excluded.excluded_by "
       "WHERE excluded.through > bars.through";
   return sql;
 }
@@ -147,6 +149,9 @@ void BarColumns::bind(Statement& statement, const BarRow& row) {
   statement.bind(23, int64_t{bar.final});
   statement.bind(24, bar.through.raw());
   statement.bind_blob(25, row.state);
+  std::string& excluded_by = texts_[used_++];
+  excluded_by = model::to_text(bar.excluded_by);
+  statement.bind(26, std::string_view(excluded_by));
 }
 
 namespace {
@@ -219,6 +224,7 @@ Result<BarRow> read_bar(const Statement& statement, const std::string& path) {
   bar.final = statement.integer(22) != 0;
   bar.through = Position::from_raw(statement.integer(23));
   row.state = statement.blob(24);
+  bar.excluded_by = columns.parsed<model::Exclusions>(25, "excluded_by", model::parse_exclusions);
   if (columns.bad() != nullptr)
     return make_error(ErrorCode::corrupt,
                       "store: column {} of the bar {} {} ms {} in {} does not hold what Tapeline "

@@ -14,7 +14,7 @@ namespace tapeline::store {
 
 /// The columns in the order in which `BarColumns` binds and `read_bar` reads them.
 extern const char* const kBarColumns;
-inline constexpr int kBarColumnCount = 25;
+inline constexpr int kBarColumnCount = 26;
 
 /// The statement that puts one row in, or over one with a smaller `through`.
 std::string bar_upsert();
@@ -32,7 +32,7 @@ class BarColumns {
   void bind_sum(Statement& statement, int place, const model::Sum& sum);
   void bind_ids(Statement& statement, const model::Bar& bar);
 
-  std::array<std::string, 8> texts_;
+  std::array<std::string, 9> texts_;
   size_t used_ = 0;
 };
 

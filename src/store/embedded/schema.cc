@@ -111,7 +111,22 @@ WHERE basis = 'eligible'
            AND own.basis = 'eligible' AND own.start_ms = shown.start_ms));
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2};
+/// Of basis `eligible`, excluded trades by condition.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE bars ADD COLUMN excluded_by TEXT NOT NULL DEFAULT '';
+DROP VIEW bars_eligible;
+CREATE VIEW bars_eligible AS
+SELECT symbol, interval_ms, start_ms, end_ms, priced_by, open, high, low, close, volume, notional,
+       trade_count, price_update_count, excluded_count, excluded_by, revision, final
+FROM bars AS shown
+WHERE basis = 'eligible'
+   OR (basis = 'all' AND NOT EXISTS (
+         SELECT 1 FROM bars AS own
+         WHERE own.symbol = shown.symbol AND own.interval_ms = shown.interval_ms
+           AND own.basis = 'eligible' AND own.start_ms = shown.start_ms));
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
 
 }  // namespace
 
