@@ -97,6 +97,10 @@ def wait_until(condition, what, timeout=DEADLINE_S, pause=0.02):
         time.sleep(pause)
 
 
+def wait_for_a_new_second():
+    time.sleep(1 - time.time() % 1)
+
+
 class Finished:
     """A process that has ended."""
 

@@ -10,6 +10,7 @@ import harness
 import jsonschema
 import pytest
 import yaml
+from covered import reaches
 from websockets.sync.client import connect
 
 DESCRIPTION = harness.ROOT / "src" / "serve" / "openapi.yaml"
@@ -107,6 +108,23 @@ def test_a_bars_proof_and_verify_answer_while_it_runs(live, description):
     harness.wait_until(lambda: json.loads(live.get(path + QUERIES[path])[1])["bars"] > 0, "bars in the store", 30)
     report = check_answer(description, "GET", path, request(live, "GET", path + QUERIES[path]))
     assert (report["outcome"], report["differences"]) == ("equal", [])
+
+
+def test_the_proof_of_a_bar_touched_by_a_gap_names_the_gap(live, tapeline, description):
+    live.kill()
+    live = harness.Live(tapeline.start("run", "--data-dir", tapeline.data, "--port", "0"))
+    path = "/api/v1/bars?symbol=AAPL&interval=1s"
+    touched = harness.wait_until(
+        lambda: [bar for bar in json.loads(live.get(path)[1])["bars"] if bar["gap"]], "a bar touched by the gap", 30
+    )
+    for bar in touched:
+        asked = f"/api/v1/bars/AAPL/1s/{bar['start_ms']}"
+        # Gaps reach the store once a second.
+        harness.wait_until(lambda asked=asked: json.loads(live.get(asked)[1])["gaps"], "the gap in the store", 30)
+        told = check_answer(description, "GET", BAR, request(live, "GET", asked))
+        assert told["bar"]["gap"] and told["bar"]["coverage"]["ms"] < 1000
+        assert {gap["cause"] for gap in told["gaps"]} == {"crash"}
+        assert all(reaches(gap, bar["start_ms"], bar["end_ms"]) for gap in told["gaps"])
 
 
 def test_every_wrong_query_answers_as_described(live, description):

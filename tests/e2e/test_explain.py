@@ -2,9 +2,14 @@
 
 import json
 import sqlite3
+import time
 from decimal import Decimal
 
+import harness
 import pytest
+from covered import Coverage, reaches
+from fake_feed import FakeFeed
+from test_bad_frames import frame
 
 INTERVALS = "1s,1m,1h,1d"
 
@@ -181,3 +186,70 @@ def test_a_window_without_a_trade_has_no_bar(replayed):
     assert "no trade or price update of the log fell into it" in page and "store     has no such bar" in page
     replayed.run("explain", "AAPL", "2m", "0", "--data-dir", replayed.data, code=2)
     replayed.run("explain", "AAPL", "1m", "noon", "--data-dir", replayed.data, code=2)
+
+
+@pytest.fixture
+def feed():
+    feed = FakeFeed()
+    yield feed
+    feed.close()
+
+
+def test_a_bar_touched_by_a_gap_shows_coverage_and_gaps_as_page_json_and_resource(feed, make_tapeline):
+    """Of a tape that was killed: each second and their minute, by the command and by the API."""
+    tapeline = make_tapeline(**harness.QUICK_RETRY)
+
+    def run(number):
+        live = tapeline.run_live(feed.url, ["AAPL"])
+        feed.wait_for_subscriptions(["AAPL"], number=number)
+        return live
+
+    def send():
+        harness.wait_for_a_new_second()
+        at_ms = time.time_ns() // 1_000_000
+        feed.send(frame({"s": "AAPL", "p": 190.5, "t": at_ms, "v": 3, "c": ["1"]}))
+        return at_ms // 1000 * 1000
+
+    def bars(interval):
+        return json.loads(live.get(f"/api/v1/bars?symbol=AAPL&interval={interval}")[1])["bars"]
+
+    live = run(1)
+    before_ms = send()
+    harness.wait_until(lambda: bars("1s"), "the first bar, which is not shown before its trade is durable")
+    live.kill()
+    live = run(2)
+    after_ms = send()
+    harness.wait_until(
+        lambda: [bar for bar in bars("1s") if bar["start_ms"] == after_ms and bar["final"]], "the last bar to be final", 30
+    )
+    gaps = json.loads(live.get("/api/v1/gaps")[1])["gaps"]
+    assert {gap["cause"] for gap in gaps} == {"crash"}, gaps
+    starts = [(1000, bar["start_ms"]) for bar in bars("1s")] + [(60_000, bar["start_ms"]) for bar in bars("1m")]
+    resources = [json.loads(live.get(f"/api/v1/bars/AAPL/{NAMES[ms]}/{start}?limit=1000")[1]) for ms, start in starts]
+    live.stop()
+    by_log = Coverage(tapeline, "AAPL")
+    assert len(gaps) == len(by_log.gaps)
+
+    touched = {}
+    for (interval_ms, start_ms), resource in zip(starts, resources, strict=True):
+        end_ms = start_ms + interval_ms
+        told = explained(tapeline, "AAPL", interval_ms, start_ms)
+        reaching = [gap for gap in gaps if reaches(gap, start_ms, end_ms)]
+        for answer in (told, resource):
+            assert answer["gaps"] == reaching and not answer["more_gaps"]
+            assert answer["bar"]["gap"] == bool(reaching) and answer["differences"] == []
+        coverage = told["bar"]["coverage"]
+        if interval_ms == 1000:
+            covered = by_log.covered_ms(start_ms, end_ms)
+            assert coverage == {"kind": "confirmed" if covered else "assumed", "ms": covered}
+            assert resource["bar"]["coverage"] == coverage
+        touched[interval_ms, start_ms] = bool(reaching)
+        page = explain(tapeline, "AAPL", interval_ms, start_ms)
+        mark = ", touched by a gap" if reaching else ""
+        assert f"coverage  {coverage['ms']} of {interval_ms} ms, {coverage['kind']}{mark}\n" in page
+        _, _, listed = page.partition(f"\ngaps: {len(reaching)}\n")
+        rows = [line.split() for line in listed.splitlines()[1:]]
+        assert [(row[0], row[1], row[2], row[-1]) for row in rows] == [
+            (gap["source"], gap["from"], gap["to"], gap["cause"]) for gap in reaching
+        ]
+    assert touched[1000, before_ms] and not touched[1000, after_ms] and touched[60_000, before_ms // 60_000 * 60_000]

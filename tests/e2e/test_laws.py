@@ -11,8 +11,8 @@ import time
 import harness
 import pytest
 import segments
+from covered import Coverage
 from fake_feed import FakeFeed
-from gaps import missed_ms
 from test_bad_frames import frame
 from websockets.sync.client import connect
 
@@ -109,10 +109,6 @@ def test_law_6_silence_closes_windows_for_each_symbol(feed, live):
         harness.wait_until(lambda symbol=symbol: finished(live, symbol), f"a final bar of {symbol}", 30)
 
 
-def wait_for_a_new_second():
-    time.sleep(1 - time.time() % 1)
-
-
 MARKS = "start_ms,final,gap,coverage_kind,coverage_ms"
 
 
@@ -125,7 +121,7 @@ def exported_marks(tapeline, symbol):
 
 def test_law_6_a_lost_connection_is_not_an_empty_market(feed, live):
     """A bar before the loss, one right after it, and one of a second that is wholly covered again."""
-    wait_for_a_new_second()
+    harness.wait_for_a_new_second()
     feed.send(frame(trade()))
     live.wait_for_counter(harness.ACCEPTED, 1)
     feed.hang_up()
@@ -135,22 +131,22 @@ def test_law_6_a_lost_connection_is_not_an_empty_market(feed, live):
     gaps = harness.wait_until(lambda: json.loads(live.get("/api/v1/gaps")[1])["gaps"], "the gap", 10)
     assert {gap["cause"] for gap in gaps} == {"disconnect"}, gaps
     assert any(bar["gap"] for bar in bars(live, "AAPL")), "the bar does not say that it may be incomplete"
-    wait_for_a_new_second()
+    harness.wait_for_a_new_second()
     last_ms = now_ms()
     covered_ms = last_ms // 1000 * 1000
     feed.send(frame(trade(t=last_ms)))
     harness.wait_until(
         lambda: [bar for bar in finished(live, "AAPL") if bar["start_ms"] == covered_ms], "the covered bar to be final", 30
     )
-    gaps = json.loads(live.get("/api/v1/gaps")[1])["gaps"]
     live.stop()
+    coverage = Coverage(live.tapeline, "AAPL")
     marks = exported_marks(live.tapeline, "AAPL")
     assert {bar["final"] for bar in marks} == {"true"}
     for bar in marks:
         start_ms = int(bar["start_ms"])
-        missed = missed_ms(gaps, start_ms, start_ms + 1000)
-        assert (bar["gap"], int(bar["coverage_ms"])) == (str(missed > 0).lower(), 1000 - missed), (bar, gaps)
-        assert bar["coverage_kind"] == ("confirmed" if missed < 1000 else "assumed"), bar
+        covered = coverage.covered_ms(start_ms, start_ms + 1000)
+        assert bar["gap"] == str(coverage.touched(start_ms, start_ms + 1000)).lower(), bar
+        assert (bar["coverage_ms"], bar["coverage_kind"]) == (str(covered), "confirmed" if covered else "assumed"), bar
     assert marks[0]["gap"] == "true" and marks[-1] == {
         "start_ms": str(covered_ms),
         "final": "true",
