@@ -52,17 +52,20 @@ def tape(replayed, make_tapeline):
     return tapeline
 
 
-ONE = "WHERE symbol = 'AAPL' AND interval_ms = 60000 AND start_ms = 1723161900000 AND basis = 'all'"
+ONE = "WHERE symbol = 'AAPL' AND interval_ms = 60000 AND start_ms = 1723161900000 AND basis = '{basis}'"
 DAMAGE = {
     "a price": f"UPDATE bars SET close = '1.5' {ONE}",
     "a sum": f"UPDATE bars SET volume = '746' {ONE}",
     "a count": f"UPDATE bars SET trade_count = trade_count + 1 {ONE}",
+    "an exclusion": f"UPDATE bars SET excluded_count = excluded_count + 1 {ONE}",
+    "excluding conditions": f"UPDATE bars SET excluded_by = '1:8' {ONE}",
     "a flag": f"UPDATE bars SET final = 0 {ONE}",
     "a revision": f"UPDATE bars SET revision = revision + 1 {ONE}",
     "an id": f"UPDATE bars SET first_id = last_id {ONE}",
     "no number": f"UPDATE bars SET high = 'high' {ONE}",
     "no state": f"UPDATE bars SET state = x'00' {ONE}",
     "deleted": f"DELETE FROM bars {ONE}",
+    "a basis deleted": "DELETE FROM bars WHERE basis = '{basis}'",
     "all deleted": "DELETE FROM bars",
     "invented": "INSERT INTO bars SELECT symbol, interval_ms, basis, start_ms + 3600000, end_ms + 3600000, priced_by, open,"
     " high, low, close, volume, notional, trade_count, price_update_count, excluded_count, suspect_duplicate_count,"
@@ -70,16 +73,27 @@ DAMAGE = {
     "invented symbol": "INSERT INTO bars SELECT 'FAKE', interval_ms, basis, start_ms, end_ms, priced_by, open, high, low,"
     " close, volume, notional, trade_count, price_update_count, excluded_count, suspect_duplicate_count,"
     f" coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state, excluded_by FROM bars {ONE}",
+    "invented where conditions take nothing": "INSERT INTO bars SELECT symbol, interval_ms, 'eligible', start_ms, end_ms,"
+    " priced_by, open, high, low, close, volume, notional, trade_count, price_update_count, excluded_count,"
+    " suspect_duplicate_count, coverage_kind, coverage_ms, gap, first_id, last_id, revision, final, through, state,"
+    " excluded_by FROM bars WHERE symbol LIKE '%:%' AND interval_ms = 60000 LIMIT 1",
     "moved ahead": f"UPDATE bars SET through = through + 1000000, close = '2' {ONE}",
     "every price": "UPDATE bars SET open = '1', high = '1', low = '1', close = '1'",
 }
 
 
-@pytest.mark.parametrize("name", DAMAGE)
-def test_each_kind_of_damage_is_repaired(name, tape, small, oracle_of, assert_same_bars):
+def damage(tapeline, name, basis="all"):
+    assert sql(tapeline, DAMAGE[name].format(basis=basis)) > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "basis"),
+    [(name, basis) for name, text in DAMAGE.items() for basis in ("all", "eligible") if basis == "all" or "{basis}" in text],
+)
+def test_each_kind_of_damage_is_repaired(name, basis, tape, small, oracle_of, assert_same_bars):
     whole = rows_of(tape)
-    assert sql(tape, DAMAGE[name]) > 0
-    assert rows_of(tape) != whole or name == "moved ahead"
+    damage(tape, name, basis)
+    assert rows_of(tape) != whole
     damaged = all_rows(tape)
 
     changes, summary = told(tape, "--dry-run")
@@ -89,16 +103,17 @@ def test_each_kind_of_damage_is_repaired(name, tape, small, oracle_of, assert_sa
     again, summary = told(tape)
     assert again == changes and summary["changed"] > 0 and summary["generation"] == 1
     assert rows_of(tape) == whole
-    assert_same_bars(oracle_of(small), tape.export_bars())
+    assert_same_bars(oracle_of(small, basis=basis), tape.export_bars(basis=basis))
     assert told(tape, "--dry-run")[1]["changed"] == 0
 
 
-def test_it_says_column_before_and_after(tape):
-    sql(tape, DAMAGE["a price"])
+@pytest.mark.parametrize(("basis", "close"), [("all", "215.3408"), ("eligible", "215.2925")])
+def test_it_says_column_before_and_after(basis, close, tape):
+    damage(tape, "a price", basis)
     done = recompute(tape)
     header, line, summary = done.stdout.splitlines()
     assert header.split() == ["symbol", "interval", "start", "basis", "column", "before", "after"]
-    assert line.split() == ["AAPL", "1m", "2024-08-09T00:05:00.000Z", "all", "close", "1.5", "215.3408"]
+    assert line.split() == ["AAPL", "1m", "2024-08-09T00:05:00.000Z", basis, "close", "1.5", close]
     assert summary.endswith("1 of the store were different; the range is as in the log, under generation 1")
 
 
@@ -124,12 +139,12 @@ def test_late_trades_after_it_revise_what_was_made_anew(make_tapeline, small):
     undisturbed.replay(first)
     undisturbed.replay(second)
     tapeline.replay(first)
-    sql(tapeline, DAMAGE["every price"])
+    damage(tapeline, "every price")
     recompute(tapeline)
     assert tapeline.segments()[-1].name.startswith("00001-")
     tapeline.replay(second)
     assert rows_of(tapeline) == rows_of(undisturbed)
-    sql(tapeline, DAMAGE["all deleted"])
+    damage(tapeline, "all deleted")
     recompute(tapeline)
     assert rows_of(tapeline) == rows_of(undisturbed)
     assert tapeline.segments()[-1].name.startswith("00002-")
@@ -170,7 +185,7 @@ def test_a_running_directory_is_refused(tape, small):
 def test_killed_between_log_and_store_the_next_start_finishes_it(tape, small, make_tapeline):
     """The log's record is durable before the store is written; here the store is the one of before."""
     whole = rows_of(tape)
-    sql(tape, DAMAGE["every price"])
+    damage(tape, "every price")
     before = tape.folder / "before.sqlite"
     shutil.copy(tape.data / "bars.sqlite", before)
     recompute(tape)
@@ -189,7 +204,7 @@ def test_killed_between_log_and_store_the_next_start_finishes_it(tape, small, ma
 
 def test_killed_at_any_moment_a_rerun_finishes_it(tape, small):
     whole = rows_of(tape)
-    sql(tape, DAMAGE["every price"])
+    damage(tape, "every price")
     damaged = rows_of(tape)
     for after_ms in range(0, 60, 4):
         process = tape.start("recompute", "--data-dir", tape.data, *EVERYTHING)
