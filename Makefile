@@ -106,6 +106,17 @@ mutants: ## Put each bug of src/base/mutant.h into the simulation; fails unless 
 	@scripts/python tests/simulation/mutants.py build/mutants/tests/tapeline_simulation \
 	  --seeds $(SEEDS_MAX) --jobs $(JOBS) $(ARGS)
 
+# A night has other kills and other worlds than the one before. What fails does not keep the rest from running.
+NIGHT := $(shell echo $$(($$(date +%s) / 86400)))
+
+.PHONY: nightly
+nightly: ## What takes hours: 1,000 kills, 100,000 seeds of the simulation, 20 times the executions of every fuzz target
+	@failed=; \
+	$(MAKE) crash KILLS=1000 SEED=$(NIGHT) || failed+=' crash'; \
+	$(MAKE) simulation SEEDS=100000 FROM=$$(($(NIGHT) * 100000)) SECONDS_MAX=14400 || failed+=' simulation'; \
+	$(MAKE) fuzz FUZZ_TIMES=20 || failed+=' fuzz'; \
+	[[ -z $$failed ]] || { echo "nightly: failed:$$failed" >&2; exit 1; }
+
 .PHONY: bench
 bench: ## Build the benchmarks in build/bench and run them
 	@scripts/setup all
