@@ -1,9 +1,9 @@
 """Kills Tapeline again and again and looks whether it kept its word; README.md says what is counted."""
 
 import argparse
-import bisect
 import collections
 import contextlib
+import csv
 import decimal
 import json
 import pathlib
@@ -12,21 +12,23 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+import urllib.parse
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "oracle"), str(TESTS)]
 
+import contents  # noqa: E402
 import feeds  # noqa: E402
 import harness  # noqa: E402
+import ledger  # noqa: E402
 import segments  # noqa: E402
+import witnesses  # noqa: E402
 from compare import compare  # noqa: E402
-from websockets.exceptions import WebSocketException  # noqa: E402
-from websockets.sync.client import connect  # noqa: E402
 
 SYMBOLS = ("AAPL", "MSFT", "BINANCE:BTCUSDT", "BINANCE:ETHUSDT", "OANDA:EUR_USD")
-INTERVALS = "1s,1m,5m"
+INTERVALS = "1s,1m,5m,1d"
+BASES = ("all", "eligible")
 KILLS_PER_DIRECTORY = 25
 # How often each point is passed before it kills, at most: what a short life reaches.
 POINTS = {
@@ -50,6 +52,11 @@ SETTINGS = {
     "TAPELINE_LOG_SEGMENT_BYTES_MAX": "65536",
     "TAPELINE_PIPELINE_COMMIT_INTERVAL_MS": "50",
 }
+# Of the lives of a live receiver, so many have the settings that the program has by itself.
+DEFAULTS_SHARE = 0.4
+FIRST_BAR_AIM_MS = 1_000
+# A machine that is busy with something else may miss the aim, but not this.
+FIRST_BAR_LIMIT_MS = 5_000
 # A window that ended this long before the newest trade: the simulated market's late ones are of 2 s at most.
 SETTLED_MS = 5_000
 
@@ -59,7 +66,8 @@ class Findings:
 
     def __init__(self):
         self.kills = collections.Counter()
-        self.wrong = collections.Counter(lost=0, doubled=0, different=0, unexplained=0)
+        self.wrong = collections.Counter(lost=0, doubled=0, different=0, unexplained=0, slow=0)
+        self.looked_at = collections.Counter(shown=0, bars=0, sent=0)
         self.first_bar_ms = []
         self.notes = []
 
@@ -68,14 +76,21 @@ class Findings:
             self.wrong[kind] += count
             self.notes.append(f"{kind}: {note}")
 
+    def add_first_bar(self, took_ms):
+        self.first_bar_ms.append(took_ms)
+        note = f"the first correct bar took {took_ms:.0f} ms, the limit is {FIRST_BAR_LIMIT_MS} ms"
+        self.add("slow", int(took_ms > FIRST_BAR_LIMIT_MS), note)
+
     def text(self):
         points = ", ".join(f"{name} {count}" for name, count in sorted(self.kills.items()))
         wrong = ", ".join(f"{count} {kind}" for kind, count in self.wrong.items())
         times = "not measured"
         if self.first_bar_ms:
             median, worst = statistics.median(self.first_bar_ms), max(self.first_bar_ms)
-            times = f"median {median:.0f} ms, worst {worst:.0f} ms of {len(self.first_bar_ms)}"
-        return f"{sum(self.kills.values())} kills ({points}); {wrong}; first correct bar: {times}"
+            aim = f"aim {FIRST_BAR_AIM_MS} ms, limit {FIRST_BAR_LIMIT_MS} ms"
+            times = f"median {median:.0f} ms, worst {worst:.0f} ms ({aim}) of {len(self.first_bar_ms)}"
+        seen = "{shown} trades and {bars} bars shown, {sent} trades sent".format(**self.looked_at)
+        return f"{sum(self.kills.values())} kills ({points}); {seen}; {wrong}; first correct bar: {times}"
 
 
 class Blow:
@@ -124,23 +139,15 @@ def identities(trades):
     return [segments.identity(trade) for trade in trades]
 
 
-class Witness(threading.Thread):
-    """Subscribes to trades and asks for them; remembers the identity of each one shown."""
+def oracle_bars(recording, folder):
+    return {basis: harness.oracle(recording, intervals=INTERVALS, basis=basis, folder=folder) for basis in BASES}
 
-    def __init__(self, address):
-        super().__init__(daemon=True)
-        self.address, self.seen = address, set()
-        self.start()
 
-    def run(self):
-        with contextlib.suppress(OSError, WebSocketException, TimeoutError, EOFError):
-            with connect("ws" + self.address.removeprefix("http") + "/api/v1/stream") as stream:
-                for symbol in SYMBOLS:
-                    stream.send(json.dumps({"op": "subscribe", "channel": "trades", "symbol": symbol}))
-                while True:
-                    message = json.loads(stream.recv(timeout=DEADLINE_S))
-                    for trade in message.get("trades", ()):
-                        self.seen.add((trade["id"]["source"], trade["id"]["epoch"], trade["id"]["sequence"]))
+def compare_bars(expected, tapeline, findings):
+    """Exports the bars of every basis and holds them against the oracle's."""
+    for basis, bars in expected.items():
+        difference = compare(bars, tapeline.export_bars(INTERVALS, basis=basis))
+        findings.add("different", 1 if difference else 0, f"basis {basis} of {tapeline.data}: {difference}")
 
 
 class Feed:
@@ -157,26 +164,6 @@ class Feed:
         self.process.terminate()
         self.process.wait(DEADLINE_S)
 
-    def connections(self):
-        """By time of opening: (opened_us, [(sent_us, trades in the frame)])."""
-        found = {}
-        for line in self.ledger.read_text("utf-8").splitlines():
-            note = json.loads(line)
-            if note.get("event") == "opened":
-                found[note["connection"]] = (note["sent_us"], [])
-            elif "bytes" in note and '"data"' in note["bytes"]:
-                count = len(json.loads(note["bytes"])["data"])
-                found[note["connection"]][1].append((note["sent_us"], count))
-        return sorted(found.values(), key=lambda connection: connection[0])
-
-
-def microseconds(moment):
-    return segments.milliseconds(moment) * 1000 + getattr(moment, "microsecond", 0) % 1000
-
-
-def plain(number):
-    return decimal.Decimal(repr(number))
-
 
 def settled_bar(trades):
     """(symbol, start_ms, open, high, low, close, count) of a 1s window that later trades leave alone; None if none."""
@@ -188,7 +175,7 @@ def settled_bar(trades):
         ms = segments.milliseconds(trade["event_time"])
         start = ms - ms % 1000
         if trade["volume"] > 0 and start + 1000 <= newest - SETTLED_MS:
-            windows[trade["symbol"], start].append((ms, segments.identity(trade), plain(trade["price"])))
+            windows[trade["symbol"], start].append((ms, segments.identity(trade), contents.plain(trade["price"])))
     if not windows:
         return None
     (symbol, start), members = max(windows.items(), key=lambda window: window[0][1])
@@ -213,25 +200,29 @@ class LiveDirectory:
 
     def __init__(self, tapeline, feed, findings, rng):
         self.tapeline, self.feed, self.findings, self.rng = tapeline, feed, findings, rng
-        self.must_be_there = set()
+        self.must_be_there = {}  # identity -> content
+        self.bars = {}  # what was shown of each
         self.trades = []
 
     def live_and_die(self):
         blow = Blow(self.rng)
+        own = {} if self.rng.random() < DEFAULTS_SHARE else SETTINGS
         begun = time.monotonic()
-        with settings_of(self.tapeline, {"FINNHUB_API_TOKEN": "crash", **blow.environment()}):
-            process = self.tapeline.start(*self.tapeline.live_arguments(self.feed.url, SYMBOLS))
-        witness = None
+        process = self.start({**own, **blow.environment()})
+        looking = []
         with contextlib.suppress(AssertionError, OSError):  # it may die before it listens
             live = harness.Live(process)
-            witness = Witness(live.address)
+            looking = self.witnesses_of(live)
             self.measure_first_bar(live, begun)
         blow.strike(process, self.findings)
-        shown = set()
-        if witness:
-            witness.join(DEADLINE_S)
-            shown = witness.seen
-        self.look(shown)
+        self.look([witness.testimony() for witness in looking])
+
+    def start(self, extra):
+        with settings_of(self.tapeline, {"FINNHUB_API_TOKEN": "crash", **extra}):
+            return self.tapeline.start(*self.tapeline.live_arguments(self.feed.url, SYMBOLS))
+
+    def witnesses_of(self, live):
+        return [kind(live.address, SYMBOLS) for kind in (witnesses.Subscriber, witnesses.Asker)]
 
     def measure_first_bar(self, live, begun):
         expected = settled_bar(self.trades)
@@ -241,60 +232,100 @@ class LiveDirectory:
             if time.monotonic() - begun > DEADLINE_S:
                 return self.findings.add("different", 1, f"after a restart the API has no bar {expected}")
             time.sleep(0.001)
-        self.findings.first_bar_ms.append((time.monotonic() - begun) * 1000)
+        self.findings.add_first_bar((time.monotonic() - begun) * 1000)
 
-    def look(self, shown):
-        """Everything that was durable or shown before is still there; what is there now must stay."""
+    def wait_for_bars(self, live):
+        """Every bar that any life showed is at least as it was shown, soon after the last start."""
+        deadline = time.monotonic() + FIRST_BAR_LIMIT_MS / 1000
+        while (late := bars_behind(live, self.bars)) and time.monotonic() < deadline:
+            time.sleep(witnesses.PAUSE_S)
+        note = f"after the last start bars are behind: {late[:3]} of {self.tapeline.data}"
+        self.findings.add("different", len(late), note)
+
+    def look(self, testimonies):
+        """Everything that was durable or shown before is still there, as it was; what is there now must stay."""
         self.trades = segments.trades_of(logged(self.tapeline))
-        names = identities(self.trades)
-        there = set(names)
-        missing = (self.must_be_there | shown) - there
-        self.findings.add("lost", len(missing), f"{sorted(missing)[:3]} of {self.tapeline.data}")
-        self.findings.add("doubled", len(names) - len(there), str(self.tapeline.data))
+        there = {segments.identity(trade): contents.of_logged(trade) for trade in self.trades}
+        self.findings.add("doubled", len(self.trades) - len(there), str(self.tapeline.data))
+        self.hold(self.must_be_there, there, "logged before")
+        for shown in testimonies:
+            self.hold(shown.trades, there, "shown")
+            self.findings.add("different", len(shown.wrong), f"{shown.wrong[:3]} of {self.tapeline.data}")
+            for key, state in shown.bars.items():
+                self.bars[key] = witnesses.greater(state, self.bars.get(key))
+            self.findings.looked_at.update(shown=len(shown.trades), bars=len(shown.bars))
         self.must_be_there = there
 
+    def hold(self, known, there, how):
+        missing = sorted(known.keys() - there.keys())
+        self.findings.add("lost", len(missing), f"{missing[:3]}, {how}, of {self.tapeline.data}")
+        common = sorted(known.keys() & there.keys())
+        changed = [(name, known[name], there[name]) for name in common if known[name] != there[name]]
+        self.findings.add("different", len(changed), f"{changed[:3]}, {how}, of {self.tapeline.data}")
+
     def finish(self):
-        with settings_of(self.tapeline, {"FINNHUB_API_TOKEN": "crash"}):
-            live = harness.Live(self.tapeline.start(*self.tapeline.live_arguments(self.feed.url, SYMBOLS)))
-            live.stop()
-        self.look(set())
-        entries = logged(self.tapeline)
-        expected = harness.oracle(
-            recording_of(self.trades, self.tapeline.folder / "log.csv"), intervals=INTERVALS, folder=self.tapeline.folder
-        )
-        difference = compare(expected, self.tapeline.export_bars(INTERVALS))
-        self.findings.add("different", 1 if difference else 0, f"{self.tapeline.data}: {difference}")
-        self.explain_missing(segments.controls_of(entries))
+        """A last life, whose end is polite, and what is to be held against the whole."""
+        begun = time.monotonic()
+        live = harness.Live(self.start({}))
+        looking = self.witnesses_of(live)
+        self.measure_first_bar(live, begun)
+        self.wait_for_bars(live)
+        testimonies = [witness.testimony(trades=True) for witness in looking]
+        live.stop()
+        self.look(testimonies)
+        expected = oracle_bars(write_log(self.trades, self.tapeline.folder / "log.jsonl"), self.tapeline.folder)
+        compare_bars(expected, self.tapeline, self.findings)
+        fewer = bars_with_fewer(self.bars, expected["all"])
+        self.findings.add("lost", len(fewer), f"of bars that were shown: {fewer[:3]} of {self.tapeline.data}")
+        connections = ledger.read(self.feed.ledger)
+        self.findings.looked_at.update(sent=sum(len(connection.sent) for connection in connections))
+        gaps = self.gaps_to_the_end()
+        for kind, note in ledger.differences(connections, self.trades, gaps):
+            self.findings.add(kind, 1, f"{note}, of {self.tapeline.data}")
 
-    def explain_missing(self, controls):
-        """Every trade of the ledger that is not in the log was sent inside a recorded gap."""
-        gaps = [(microseconds(c["from"]), microseconds(c["to"])) for c in controls if c["kind"] == "gap"]
-        # The last, polite end is no gap yet: the next start would write it.
-        closed = [microseconds(c["ingest_time"]) for c in controls if c["kind"] == "epoch_closed"]
-        gaps.append((closed[-1], float("inf")))
-        connections = self.feed.connections()
-        openings = [opened for opened, _ in connections]
-        received = collections.Counter()  # connection -> highest sequence
-        for trade in self.trades:
-            place = bisect.bisect_right(openings, microseconds(trade["ingest_time"])) - 1
-            received[place] = max(received[place], trade["sequence"])
-        first = min(received, default=0)
-        for place, (_, frames) in enumerate(connections[first:], start=first):
-            sequence = 0
-            for sent_us, count in frames:
-                sequence += count
-                if sequence > received[place] and not any(begin <= sent_us <= end for begin, end in gaps):
-                    self.findings.add("unexplained", 1, f"frame sent at {sent_us} on connection {place} of {openings[place]}")
+    def gaps_to_the_end(self):
+        """The gap that a polite end leaves is recorded by the start that follows it."""
+        live = harness.Live(self.start({}))
+        self.tapeline.wait_for_logged(len(self.trades) + 1)
+        live.stop()
+        return ledger.gaps_of(segments.controls_of(logged(self.tapeline)))
 
 
-def recording_of(trades, path):
-    """The log's trades as a recording whose rows stand in the order of their identities."""
-    rows = []
-    for trade in sorted(trades, key=segments.identity):
-        row = {"symbol": trade["symbol"], "trade_timestamp_ms": str(segments.milliseconds(trade["event_time"]))}
-        row.update({name: format(plain(trade[name]).normalize(), "f") for name in ("price", "volume")})
-        rows.append({**row, "conditions": ""})
-    return feeds.write_rows(path, rows)
+def bars_behind(live, shown):
+    """(key, as it was shown, as the API has it now) of those of the shown bars that are less by now."""
+    now = {}
+    for symbol, interval, basis in {key[:3] for key in shown}:
+        query = {"symbol": symbol, "interval": interval, "basis": basis, "limit": 10_000, "from": 0}
+        status, body = live.get(f"/api/v1/bars?{urllib.parse.urlencode(query)}")
+        assert status == 200, body
+        now.update((witnesses.key_of(bar), witnesses.state_of(bar)) for bar in json.loads(body)["bars"])
+    nothing = witnesses.State(0, 0, False)
+    behind = ((key, state, now.get(key, nothing)) for key, state in shown.items())
+    return [(key, state, has) for key, state, has in behind if witnesses.less(has, state)]
+
+
+def bars_with_fewer(shown, exported):
+    """Those of the shown bars that have fewer trades and price updates in an export of basis all."""
+    counts = {}
+    for row in csv.DictReader(exported.splitlines()):
+        key = row["symbol"], int(row["interval_ms"]), int(row["start_ms"])
+        counts[key] = int(row["count"]) + int(row["price_update_count"])
+    return [
+        (key, state, counts.get((key[0], witnesses.INTERVAL_MS[key[1]], key[3]), 0))
+        for key, state in shown.items()
+        if key[2] == "all" and counts.get((key[0], witnesses.INTERVAL_MS[key[1]], key[3]), 0) < state.records
+    ]
+
+
+def write_log(trades, path):
+    """The log's trades for the oracle, in the order of their identities: frames of one trade, codes as they are."""
+    with open(path, "w", encoding="utf-8") as file:
+        for trade in sorted(trades, key=segments.identity):
+            price, volume = (format(contents.plain(trade[name]).normalize(), "f") for name in ("price", "volume"))
+            row = {"symbol": trade["symbol"], "trade_timestamp_ms": segments.milliseconds(trade["event_time"])}
+            row.update(price=price, volume=volume, conditions=";".join(trade["conditions"]))
+            file.write(feeds.frame_text([feeds.element_text(row)]) + "\n")
+    return path
 
 
 def kill_replay(tapeline, recording, expected, findings, rng, kills):
@@ -316,8 +347,7 @@ def kill_replay(tapeline, recording, expected, findings, rng, kills):
     names = identities(segments.trades_of(logged(tapeline)))
     findings.add("lost", len(before - set(names)), str(tapeline.data))
     findings.add("doubled", len(names) - len(set(names)), str(tapeline.data))
-    difference = compare(expected, tapeline.export_bars(INTERVALS))
-    findings.add("different", 1 if difference else 0, f"{tapeline.data}: {difference}")
+    compare_bars(expected, tapeline, findings)
     return struck
 
 
@@ -334,7 +364,7 @@ def run(binary, folder, kills, seed):
     rng = random.Random(seed)
     findings = Findings()
     recording = make_recording(folder, seed)
-    expected = harness.oracle(recording, intervals=INTERVALS, folder=folder)
+    expected = oracle_bars(recording, folder)
     number = struck = 0
     while struck < kills // 2:
         number += 1
@@ -347,7 +377,7 @@ def run(binary, folder, kills, seed):
         here = folder / f"live-{number}"
         feed = Feed(binary, here / "feed", seed + number)
         try:
-            directory = LiveDirectory(harness.Tapeline(binary, here / "live", SETTINGS), feed, findings, rng)
+            directory = LiveDirectory(harness.Tapeline(binary, here / "live"), feed, findings, rng)
             before = sum(findings.kills.values())
             while sum(findings.kills.values()) - before < min(left, KILLS_PER_DIRECTORY):
                 directory.live_and_die()
