@@ -107,6 +107,8 @@ class ByteSource {
   z_stream stream_{};
 };
 
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 class LineReader final : public RecordingFile {
  public:
   LineReader(std::string path, std::unique_ptr<ByteSource> source)
@@ -123,12 +125,15 @@ class LineReader final : public RecordingFile {
           "{} is empty: a recording is a CSV with the header "
           "symbol,price,volume,trade_timestamp_ms,conditions or one JSON frame a line",
           path_);
-    if (line.text.starts_with("\xef\xbb\xbf")) line.text.remove_prefix(3);
+    // A byte order mark is no part of the first line.
+    const bool marked = line.text.starts_with(kByteOrderMark);
+    if (marked) line.text.remove_prefix(kByteOrderMark.size());
     if (line.text.starts_with("symbol,price,volume,trade_timestamp_ms")) {
       format_ = RecordingFormat::csv;
-    } else if (line.text.front() == '{') {
+    } else if (line.text.starts_with('{')) {
       format_ = RecordingFormat::frames;
-      begin_ = line_begin_;  // The first line is data: hand it out again.
+      // The first line is data: hand it out again.
+      begin_ = line_begin_ + (marked ? kByteOrderMark.size() : 0);
     } else {
       return make_error(ErrorCode::invalid,
                         "{} is no recording: its first line is neither the header "

@@ -45,6 +45,15 @@ class RecordingFileTest : public testing::Test {
   std::string folder_;
 };
 
+TEST_F(RecordingFileTest, AByteOrderMarkIsNoPartOfTheFirstLine) {
+  const std::string mark = "\xef\xbb\xbf";
+  EXPECT_EQ(lines(plain(mark + std::string(kHeader) + "A,1,2,3,\n")),
+            (std::vector<std::string>{"A,1,2,3,"}));
+  EXPECT_EQ(lines(plain(mark + "{\"a\":1}\n{\"b\":2}\n")),
+            (std::vector<std::string>{"{\"a\":1}", "{\"b\":2}"}));
+  EXPECT_FALSE(RecordingFile::open(posix_file_system(), plain(mark + "\n")).ok());
+}
+
 TEST_F(RecordingFileTest, ReadsRowsWithAnyLineEndAndWithoutTheLastOne) {
   const auto path = plain(std::string(kHeader) + "A,1,2,3,\r\n\nB,4,5,6,");
   EXPECT_EQ(lines(path), (std::vector<std::string>{"A,1,2,3,", "B,4,5,6,"}));

@@ -130,7 +130,40 @@ bool is_error_frame(std::string_view frame) {
   return error;
 }
 
+/// `element` with its time moved; unchanged when there is no shift or no whole number.
+void append_shifted(std::string& out, std::string_view element, std::string_view time,
+                    int64_t shift_ms) {
+  const auto ms = to_integer(time);
+  if (shift_ms == 0 || !ms) {
+    out += element;
+    return;
+  }
+  const auto at = static_cast<size_t>(time.data() - element.data());
+  out += element.substr(0, at);
+  out += std::to_string(*ms + shift_ms);
+  out += element.substr(at + time.size());
+}
+
 }  // namespace
+
+void shift_batch(Batch& batch, std::chrono::milliseconds shift) {
+  batch.due += shift;
+  const auto elements = elements_of(batch.text);
+  if (!elements || elements->size() != batch.elements.size()) return;
+  std::string text;
+  size_t copied = 0;
+  for (size_t i = 0; i < elements->size(); ++i) {
+    const Element& element = (*elements)[i];
+    const auto at = static_cast<size_t>(element.text.data() - batch.text.data());
+    text += std::string_view(batch.text).substr(copied, at - copied);
+    copied = at + element.text.size();
+    batch.elements[i].begin = static_cast<uint32_t>(text.size());
+    append_shifted(text, element.text, element.time, shift.count());
+    batch.elements[i].end = static_cast<uint32_t>(text.size());
+  }
+  text += std::string_view(batch.text).substr(copied);
+  batch.text = std::move(text);
+}
 
 class Recording::Impl {
  public:
@@ -285,7 +318,7 @@ class Recording::Impl {
       batch.text += line_.substr(copied, at - copied);
       copied = at + element.text.size();
       const auto begin = static_cast<uint32_t>(batch.text.size());
-      append_shifted(batch.text, element.text, element.time);
+      append_shifted(batch.text, element.text, element.time, shift_ms_);
       const uint32_t instrument = index_.at(element.symbol);
       batch.elements.push_back({instrument, begin, static_cast<uint32_t>(batch.text.size())});
       arrived_ms_ = arrival_ms(element.time);
@@ -293,19 +326,6 @@ class Recording::Impl {
     }
     batch.text += line_.substr(copied);
     batch.due = to_time(arrived_ms_ + shift_ms_);
-  }
-
-  /// `element` with its time moved; unchanged when there is no shift or no whole number.
-  void append_shifted(std::string& out, std::string_view element, std::string_view time) const {
-    const auto ms = to_integer(time);
-    if (shift_ms_ == 0 || !ms) {
-      out += element;
-      return;
-    }
-    const auto at = static_cast<size_t>(time.data() - element.data());
-    out += element.substr(0, at);
-    out += std::to_string(*ms + shift_ms_);
-    out += element.substr(at + time.size());
   }
 
   void note_price(uint32_t instrument, std::string_view price, std::string_view time) {

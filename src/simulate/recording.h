@@ -52,4 +52,7 @@ class Recording final : public Tape {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Moves a batch of a recording that was not sent in time: `due`, and the times of its elements.
+void shift_batch(Batch& batch, std::chrono::milliseconds shift);
+
 }  // namespace tapeline::simulate

@@ -514,10 +514,12 @@ class SimulatedFeed final : public Server {
       has_pending_ = false;
       return;
     }
-    if (options_.shift_to_now && !has_pending_) {
+    if (options_.shift_to_now) {
       const WallTime next = last_due_.value_or(recording_->first());
-      shift_ += std::chrono::floor<std::chrono::milliseconds>(anchor_tape_ - next);
+      const auto more = std::chrono::floor<std::chrono::milliseconds>(anchor_tape_ - next);
+      shift_ += more;
       recording_->shift_by(shift_);
+      if (has_pending_) shift_batch(pending_, more);
     }
     if (fetch()) anchor_tape_ = pending_.due;
   }

@@ -335,6 +335,25 @@ TEST_F(ServerTest, ShiftsARecordingToNow) {
   EXPECT_EQ(time(client.received[1]) - time(client.received[0]), 200);
 }
 
+TEST_F(ServerTest, ShiftsWhatWaitedThroughAnInterruptionToNow) {
+  serve_rows("A,1,1,1000,\nA,2,1,1400,\n");
+  options_.shift_to_now = true;
+  start();
+  Client& first = connected();
+  first.subscribe("A");
+  run_until([&] { return first.received.size() == 1; });
+  first.socket->close();
+  run_until([&] { return first.closed.has_value(); });
+  run_for(2'000ms);
+  Client& second = connected();
+  second.subscribe("A");
+  run_until([&] { return second.received.size() == 1; });
+  const std::string& text = second.received[0];
+  const auto time = std::stoll(text.substr(text.find("\"t\":") + 4));
+  const auto now = system_clock().wall().time_since_epoch().count() / 1'000;
+  EXPECT_NEAR(static_cast<double>(time), static_cast<double>(now), 1'000);
+}
+
 TEST_F(ServerTest, BlocksOnASlowReader) {
   std::string rows;
   for (int i = 0; i < 200'000; ++i) rows += "A,1,1," + std::to_string(1'000 + i) + ",\n";
