@@ -1,8 +1,19 @@
 #include "app/events.h"
 
+#include <fmt/format.h>
+
 #include "base/diag.h"
+#include "model/time.h"
 
 namespace tapeline::app::events {
+namespace {
+
+std::string text_of(const model::BarKey& key) {
+  return fmt::format("{} {} {}", key.symbol, model::to_text(key.interval),
+                     model::time_text(key.start));
+}
+
+}  // namespace
 
 void started(std::string_view feed, std::string_view data_dir) {
   diag::info("started", "feed {}, data in {}", feed, data_dir);
@@ -24,8 +35,42 @@ void recompute_failed(std::string_view why) {
   diag::error("recompute_failed", "an interrupted recompute cannot be finished: {}", why);
 }
 
+void store_lost(Position begin) {
+  diag::warning("store_lost",
+                "the store has no bars and the log begins at record {}: bars are made from there "
+                "on, older ones are gone",
+                begin.ordinal());
+}
+
 void log_unreadable(std::string_view why) {
   diag::error("log_unreadable", "{}", why);
+}
+
+void bar_damaged(const model::BarKey& key) {
+  diag::error("bar_damaged",
+              "the stored bar {} is damaged; the next start makes it anew from the log",
+              text_of(key));
+}
+
+void bar_made_anew(const model::BarKey& key) {
+  diag::warning("bar_made_anew", "the stored bar {} was damaged and is made anew from the log",
+                text_of(key));
+}
+
+void bar_sealed(const model::BarKey& key, std::string_view why) {
+  diag::error(
+      "bar_sealed",
+      "the stored bar {} is damaged and cannot be made anew: it stays as it is, with the gap "
+      "flag, and nothing is merged into it any more: {}",
+      text_of(key), why);
+}
+
+void log_unsynced(std::string_view why) {
+  diag::error("log_unsynced", "{}; bars wait in memory until the log can be synced", why);
+}
+
+void log_synced_again() {
+  diag::info("log_synced_again", "the log can be synced again");
 }
 
 void store_unreadable(std::string_view why) {
@@ -45,8 +90,25 @@ void symbol_forgotten(std::string_view symbol, std::string_view why) {
                 why);
 }
 
+void symbol_unknown(std::string_view symbol) {
+  diag::warning("symbol_unknown",
+                "the feed knows no symbol {} (feed.symbols): it is left out; search for it to see "
+                "near ones",
+                symbol);
+}
+
+void symbol_left_out(std::string_view symbol, std::string_view why) {
+  diag::warning("symbol_left_out", "{} (feed.symbols) is not subscribed: {}", symbol, why);
+}
+
 void replay_failed(std::string_view why) {
   diag::error("replay_failed", "{}", why);
+}
+
+void log_cut_recorded(Position before, size_t symbols) {
+  diag::info("log_cut_recorded",
+             "records before {}:{} are beyond retention (trades of {} symbols) and will be removed",
+             before.generation(), before.ordinal(), symbols);
 }
 
 void log_cut(uint64_t records, uint64_t bytes) {

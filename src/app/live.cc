@@ -1,7 +1,5 @@
 #include "app/live.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -17,12 +15,10 @@ std::string symbol_state(ingest::finnhub::SymbolState state) {
   return std::string(to_string(state == SymbolState::over_cap ? SymbolState::refused : state));
 }
 
-model::Control cut_record(const log::Cut& cut) {
-  model::Control control;
-  control.kind = model::ControlKind::retention_cut;
-  control.to = model::IngestTime(std::chrono::microseconds(cut.times.ingest_max));
-  control.detail = fmt::format("{} records before position {}", cut.records, cut.begin.raw());
-  return control;
+/// Symbols that are to be looked up first are added when they are.
+ingest::finnhub::Options without_unvalidated(ingest::finnhub::Options options) {
+  if (options.validate_symbols) options.symbols.clear();
+  return options;
 }
 
 Error fixed_symbols() {
@@ -44,12 +40,13 @@ FeedOrigin::FeedOrigin(const Setup& setup)
                                 std::chrono::milliseconds(setup.config.content.latency_bound_ms))),
       connector_(net::make_connector(setup.loop)),
       rest_(setup.loop, *connector_, setup.metrics, setup.feed),
-      client_(setup.loop, *connector_, stage_, random_, setup.metrics, setup.source, setup.feed,
+      client_(setup.loop, *connector_, stage_, random_, setup.metrics, setup.source,
+              without_unvalidated(setup.feed),
               std::chrono::milliseconds(setup.config.content.latency_bound_ms),
               {.next_epoch = [this] { return ++epoch_; }, .ended = setup.ended}) {}
 
 void FeedOrigin::start() {
-  session_.log_settings(config_, stage_);
+  session_.prepare(config_, stage_);
   ingest::finnhub::FeedClient::Previous previous;
   epoch_ = session_.pipeline().recovered().epoch_used(source_);
   if (const auto* state = session_.source(source_)) {
@@ -63,6 +60,19 @@ void FeedOrigin::start() {
   }
   add_remembered_symbols();
   client_.start(previous);
+  if (config_.feed.validate_symbols)
+    for (const std::string& symbol : config_.feed.symbols) add_validated(symbol);
+}
+
+void FeedOrigin::add_validated(const std::string& symbol) {
+  rest_.validate(symbol, [this, symbol](const auto& answer) {
+    if (answer && answer.value() == ingest::finnhub::Rest::Validity::invalid) {
+      events::symbol_unknown(symbol);
+      return;
+    }
+    if (const auto added = client_.add_symbol(symbol); !added)
+      events::symbol_left_out(symbol, added.error().message());
+  });
 }
 
 /// Symbols that were added while an earlier process ran; those of the settings come by themselves.
@@ -81,8 +91,8 @@ void FeedOrigin::stop() {
   client_.stop();
 }
 
-void FeedOrigin::note_cut(const log::Cut& cut) {
-  stage_.control(cut_record(cut));
+void FeedOrigin::note_cut(const model::RetentionCut& cut) {
+  stage_.retention_cut(cut);
 }
 
 serve::Status::Connection FeedOrigin::connection() {
@@ -171,10 +181,10 @@ ReplayOrigin::ReplayOrigin(const Setup& setup)
             progress_ = progress;
             accounts_ = stage_.accounts();
             feed_time_ = stage_.newest_event();
-            for (const log::Cut& cut : cuts_) stage_.control(cut_record(cut));
+            for (const model::RetentionCut& cut : cuts_) stage_.retention_cut(cut);
             cuts_.clear();
           }) {
-  session_.log_settings(setup.config, stage_);
+  session_.prepare(setup.config, stage_);
 }
 
 void ReplayOrigin::start() {
@@ -200,7 +210,7 @@ void ReplayOrigin::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ReplayOrigin::note_cut(const log::Cut& cut) {
+void ReplayOrigin::note_cut(const model::RetentionCut& cut) {
   const std::lock_guard lock(mutex_);
   cuts_.push_back(cut);
 }

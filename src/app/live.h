@@ -15,6 +15,7 @@
 #include "ingest/finnhub/feed_client.h"
 #include "ingest/finnhub/rest.h"
 #include "ingest/replay/replayer.h"
+#include "model/retention.h"
 #include "net/client.h"
 #include "net/loop.h"
 #include "serve/ports.h"
@@ -32,8 +33,8 @@ class Origin {
   /// Takes nothing more and hands the rest to the log. Idempotent; may wait.
   virtual void stop() = 0;
 
-  /// Records what retention removed from the log. From the loop's thread.
-  virtual void note_cut(const log::Cut& cut) = 0;
+  /// Records what retention is to remove from the log. From the loop's thread.
+  virtual void note_cut(const model::RetentionCut& cut) = 0;
 
   virtual serve::Status::Connection connection() = 0;
   virtual ingest::Accounts accounts() = 0;
@@ -63,7 +64,7 @@ class FeedOrigin final : public Origin {
 
   void start() override;
   void stop() override;
-  void note_cut(const log::Cut& cut) override;
+  void note_cut(const model::RetentionCut& cut) override;
   serve::Status::Connection connection() override;
   ingest::Accounts accounts() override { return stage_.accounts(); }
   std::string clock() override;
@@ -76,6 +77,8 @@ class FeedOrigin final : public Origin {
 
  private:
   void add_remembered_symbols();
+  /// A symbol of the settings, unless the feed does not know it.
+  void add_validated(const std::string& symbol);
 
   Session& session_;
   const Config& config_;
@@ -104,7 +107,7 @@ class ReplayOrigin final : public Origin {
 
   void start() override;
   void stop() override;
-  void note_cut(const log::Cut& cut) override;
+  void note_cut(const model::RetentionCut& cut) override;
   serve::Status::Connection connection() override;
   ingest::Accounts accounts() override;
   std::string clock() override { return ingest::to_string(replay_.clock).data(); }
@@ -132,7 +135,7 @@ class ReplayOrigin final : public Origin {
   std::optional<model::EventTime> feed_time_;  // Guarded by mutex_.
   std::string failure_;                        // Guarded by mutex_.
   bool finished_ = false;                      // Guarded by mutex_.
-  std::vector<log::Cut> cuts_;                 // Guarded by mutex_: not yet recorded.
+  std::vector<model::RetentionCut> cuts_;      // Guarded by mutex_: not yet recorded.
 };
 
 }  // namespace tapeline::app

@@ -224,8 +224,10 @@ int main(int argc, char** argv) {
       ->add_option("--speed", run_arguments.speed,
                    "Play at this multiple of the recording's own pace, or max")
       ->capture_default_str();
-  run_command->add_option("--symbols", symbols, "Subscribe to these symbols, joined with commas")
-      ->delimiter(',');
+  const auto* symbols_option =
+      run_command
+          ->add_option("--symbols", symbols, "Subscribe to these symbols, joined with commas")
+          ->delimiter(',');
   run_command
       ->add_option("--url", url,
                    "Connect to this server, which speaks Finnhub's protocol, instead of Finnhub")
@@ -237,6 +239,13 @@ int main(int argc, char** argv) {
   run_command->add_flag("--exit-at-end", run_arguments.exit_at_end,
                         "End when the recording has ended and its bars are final");
   run_command->callback([&] {
+    std::erase(symbols, std::string());
+    if (symbols_option->count() > 0 && symbols.empty()) {
+      fmt::print(stderr,
+                 "tapeline: --symbols names no symbol; leave it out to take feed.symbols\n");
+      code = kUsage;
+      return;
+    }
     std::vector<std::string> more;
     if (!symbols.empty()) more.push_back("feed.symbols=" + joined(symbols));
     if (!url.empty()) more.push_back("feed.url=" + url);

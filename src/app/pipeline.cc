@@ -39,7 +39,7 @@ Pipeline::~Pipeline() {
 
 void Pipeline::run_engine() {
   using Step = PipelineCore::EngineStep;
-  for (Step step = Step::idle; step != Step::finished;) {
+  for (Step step = Step::idle; step != Step::finished && step != Step::damaged;) {
     step = core_->step_engine(kReadTimeout);
     if (step == Step::blocked) wait_for_store();
     if (step == Step::failed) std::this_thread::sleep_for(PipelineCore::kRetryDelay);
@@ -82,8 +82,7 @@ Result<> Pipeline::drain() {
     return now.stored >= *last || finished_ || !now.store_error.empty();
   });
   if (core_->status().stored >= *last) return {};
-  return make_error(ErrorCode::failed, "bars could not be written to the store: {}",
-                    core_->status().store_error);
+  return core_->store_outcome();
 }
 
 Result<> Pipeline::stop() {

@@ -1,7 +1,9 @@
 #include "app/pipeline_core.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "app/damaged_bars.h"
 #include "app/events.h"
 #include "app/log_scan.h"
 #include "base/mutant.h"
@@ -35,7 +37,9 @@ PipelineCore::PipelineCore(const PipelineOptions& options, const Clock& clock, l
       log_(log),
       publish_(std::move(publish)),
       handed_over_(std::move(handed_over)),
-      engine_events_(metrics) {}
+      engine_events_(metrics),
+      damaged_bars_(metrics.counter("tapeline_pipeline_damaged_bars_total",
+                                    "Stored bars that could not be merged into.")) {}
 
 PipelineCore::~PipelineCore() {
   log_.set_snapshot_source({});
@@ -60,8 +64,7 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
   auto store_reader = store.open_reader();
   if (!store_reader) return store_reader.error();
   store_reader_ = std::move(store_reader).value();
-  engine_ = std::make_unique<engine::Engine>(engine_options, *store_reader_);
-  engine_->collect_changes(false);
+  fresh_engine(engine_options);
 
   auto checkpoint = store_reader_->checkpoint();
   if (!checkpoint) return checkpoint.error();
@@ -83,19 +86,12 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
       events::checkpoint_dropped(restored.error().message());
     }
   }
-  // A snapshot needs the store that it was written beside; without one, the log has everything.
-  if (from == Position() && filled.value()) {
-    auto snapshot = restore_snapshot(
-        engine_options,
+  if (from == Position()) {
+    auto found = restore_from_log(
+        engine_options, filled.value(),
         checkpoint.value() ? std::optional(checkpoint.value()->position) : std::nullopt);
-    if (!snapshot) return snapshot.error();
-    from = snapshot.value();
-  }
-  if (from == Position() && log_.end() > log_.begin()) {
-    // Bars that were filled in later are built at once.
-    const auto scan = scan_log(log_, from);
-    if (!scan) return scan.error();
-    engine_->serve_also(scan.value().recomputed);
+    if (!found) return found.error();
+    from = found.value();
   }
   // What retention removed behind an old snapshot is in the bars already.
   auto reader = log_.read(std::max(from, log_.begin()));
@@ -104,43 +100,55 @@ Result<> PipelineCore::restore(store::Store& store, const engine::Options& engin
   committed_at_ = clock_.boot();
   committed_position_ = engine_->position();
   status_.stored = committed_position_;
+  // Until a segment of this process begins with a snapshot, an older one may be the only one.
+  log_.set_retain_from(log_.begin());
   return {};
 }
 
-Result<Position> PipelineCore::restore_snapshot(const engine::Options& engine_options,
+Result<Position> PipelineCore::restore_from_log(const engine::Options& engine_options, bool filled,
                                                 std::optional<Position> stored) {
-  // Each bar takes only what lies beyond its own `through`, so any earlier state will do; the
-  // newest one saves work, and records that retention removed are behind it. One that the store
-  // has not reached will not: a power cut takes the last commits away, and the bars that the
-  // snapshot left to them.
-  auto reader = log_.read(Position());
-  if (!reader) return reader.error();
-  std::optional<store::Checkpoint> newest;
-  log::Batch batch;
-  while (reader.value()->position() < log_.end()) {
-    auto outcome = reader.value()->next(batch, std::chrono::microseconds(0));
-    if (!outcome && outcome.error().code() != ErrorCode::corrupt) return outcome.error();
-    if (!outcome) continue;
-    if (outcome.value() != log::ReadOutcome::progressed) break;
-    codec::EntryReader entries(*batch.bytes);
-    codec::EntryView entry;
-    if (entries.next(entry) == codec::EntryReader::Outcome::progressed &&
-        entry.kind == codec::EntryKind::snapshot &&
-        (!stored || Position::from_raw(entry.snapshot.as_of) <= *stored ||
-         mutated(Mutant::snapshot_ahead)))
-      newest = store::Checkpoint{Position::from_raw(entry.snapshot.as_of),
-                                 std::string(entry.snapshot.state)};
+  const bool cut = log_.begin().ordinal() > 1;
+  // A log that has everything needs no state where there are no bars.
+  if (!filled && !cut) return serve_recomputed({});
+  // One that the store has not reached will not do: a power cut takes the last commits away, and
+  // the bars that the snapshot left to them.
+  const Position till =
+      !filled || !stored || mutated(Mutant::snapshot_ahead) ? log_.end() : *stored;
+  const auto snapshots = read_snapshots(
+      log_, filled ? SnapshotsWanted::newest_first : SnapshotsWanted::without_hole, till);
+  if (!snapshots) return snapshots.error();
+  for (const store::Checkpoint& snapshot : snapshots.value()) {
+    fresh_engine(engine_options);
+    if (!engine_->restore(snapshot)) continue;
+    if (filled) return snapshot.position.plus(1);
+    engine_->forget_stored_bars();
+    events::store_lost(log_.begin());
+    return serve_recomputed(snapshot.position.plus(1));
   }
-  const auto fresh_engine = [&] {
-    engine_ = std::make_unique<engine::Engine>(engine_options, *store_reader_);
-    engine_->collect_changes(false);
-  };
-  fresh_engine();
-  if (newest) {
-    if (const auto restored = engine_->restore(*newest); restored) return newest->position.plus(1);
-    fresh_engine();
+  fresh_engine(engine_options);
+  if (cut)
+    return make_error(ErrorCode::corrupt,
+                      "the log begins at record {}, since retention removed what was before, and "
+                      "neither the store's checkpoint nor a snapshot in the log tells the state "
+                      "there, without which bars would be wrong: restore the data directory from a "
+                      "copy, or choose another one with --data-dir; this one can still be read",
+                      log_.begin().ordinal());
+  return serve_recomputed({});
+}
+
+/// Bars that were filled in later are built at once by whoever reads from `from`.
+Result<Position> PipelineCore::serve_recomputed(Position from) {
+  if (log_.end() > std::max(from, log_.begin())) {
+    const auto scan = scan_log(log_, from);
+    if (!scan) return scan.error();
+    engine_->serve_also(scan.value().recomputed);
   }
-  return Position();
+  return from;
+}
+
+void PipelineCore::fresh_engine(const engine::Options& engine_options) {
+  engine_ = std::make_unique<engine::Engine>(engine_options, *store_reader_);
+  engine_->collect_changes(false);
 }
 
 int64_t PipelineCore::Recovered::epoch_used(const std::string& source) const {
@@ -167,7 +175,9 @@ Result<> PipelineCore::catch_up(const std::function<Result<>(EngineStep)>& wait)
     if (batch.first.ordinal() > next)
       recovered_.records_missing += static_cast<int64_t>(batch.first.ordinal() - next);
     next = std::max(next, batch.last().ordinal() + 1);
-    while (apply(batch) == EngineStep::failed) TAPELINE_TRY(wait(EngineStep::failed));
+    EngineStep step = apply(batch);
+    for (; step == EngineStep::failed; step = apply(batch)) TAPELINE_TRY(wait(EngineStep::failed));
+    if (step == EngineStep::damaged) return store_outcome();
     pass_on();
     while (must_wait()) TAPELINE_TRY(wait(EngineStep::blocked));
   }
@@ -176,6 +186,7 @@ Result<> PipelineCore::catch_up(const std::function<Result<>(EngineStep)>& wait)
   recovered_.position = engine_->position();
   recovered_.sources = engine_->sources();
   recovered_.settings = engine_->settings();
+  recovered_.removed = engine_->removed();
   recovered_.holes = watch.take();
   collecting_ = static_cast<bool>(publish_);
   engine_->collect_changes(collecting_);
@@ -202,7 +213,7 @@ PipelineCore::EngineStep PipelineCore::step_engine(std::chrono::microseconds tim
   }
   if (must_wait()) return EngineStep::blocked;
   const EngineStep step = read(timeout);
-  if (step == EngineStep::failed) return step;
+  if (step == EngineStep::failed || step == EngineStep::damaged) return step;
   pass_on();
   return step == EngineStep::finished ? commit_last() : step;
 }
@@ -228,15 +239,30 @@ PipelineCore::EngineStep PipelineCore::read(std::chrono::microseconds timeout) {
 }
 
 PipelineCore::EngineStep PipelineCore::apply(log::Batch batch) {
-  if (const auto applied = engine_->apply(batch); !applied) {
-    events::store_unreadable(applied.error().message());
-    unapplied_ = std::move(batch);
-    return EngineStep::failed;
-  }
+  if (const auto applied = engine_->apply(batch); !applied)
+    return refuse(std::move(batch), applied.error());
   unapplied_.reset();
+  store_unreadable_ = false;
   records_since_commit_ += batch.count;
   if (collecting_) publish_(engine_->take_changes());
   return EngineStep::progressed;
+}
+
+PipelineCore::EngineStep PipelineCore::refuse(log::Batch batch, const Error& error) {
+  unapplied_ = std::move(batch);
+  if (error.code() == ErrorCode::corrupt) {
+    // Trying again does not help; a file that is damaged as a whole cannot say which bar it is.
+    const auto damaged = find_damaged_bars(*store_reader_, {});
+    if (damaged && !damaged.value().empty()) {
+      for (const model::BarKey& key : damaged.value()) events::bar_damaged(key);
+      damaged_bars_.add(static_cast<double>(damaged.value().size()));
+      const std::lock_guard lock(mutex_);
+      status_.damage = error.message();
+      return EngineStep::damaged;
+    }
+  }
+  if (!std::exchange(store_unreadable_, true)) events::store_unreadable(error.message());
+  return EngineStep::failed;
 }
 
 void PipelineCore::pass_on() {
@@ -322,9 +348,10 @@ void PipelineCore::commit_if_due(bool wanted_now) {
   if (engine_->position() == committed_position_ || !(wanted_now || commit_due())) return;
   // A checkpoint must never refer to what a power cut could take back.
   if (const auto synced = log_.sync(engine_->position()); !synced) {
-    events::log_unreadable(synced.error().message());
+    if (!std::exchange(log_unsynced_, true)) events::log_unsynced(synced.error().message());
     return;
   }
+  if (std::exchange(log_unsynced_, false)) events::log_synced_again();
   auto commit = std::make_unique<store::Commit>(engine_->prepare_commit());
   const BootTime now = clock_.boot();
   std::shared_ptr<const std::string> snapshot;
@@ -356,11 +383,11 @@ void PipelineCore::acknowledge() {
     done = std::move(in_flight_);
     status_.stored = done->checkpoint->position;
     status_.stored_at = clock_.boot();
-    retain = std::min(snapshot_logged_, done->checkpoint->position);
+    if (snapshot_logged_ <= done->checkpoint->position) retain = snapshot_logged_;
   }
   handed_over_();
   engine_->committed(done->checkpoint->position);
-  // Were the checkpoint lost, a start would go back to the newest snapshot in the log.
+  // Were the checkpoint lost, a start would go back to the newest snapshot that the store reached.
   if (retain > Position()) log_.set_retain_from(retain);
 }
 
@@ -368,6 +395,7 @@ void PipelineCore::note_status() {
   const std::lock_guard lock(mutex_);
   status_.counters = engine_->counters();
   status_.applied = engine_->position();
+  status_.cut_before = engine_->cut_before();
   status_.engine_bytes = engine_->memory_bytes();
   status_.dirty_bytes = engine_->dirty_bytes();
 }
@@ -383,6 +411,12 @@ std::optional<Position> PipelineCore::want_drained() {
 
 Result<> PipelineCore::store_outcome() const {
   const std::lock_guard lock(mutex_);
+  if (!status_.damage.empty())
+    return make_error(
+        ErrorCode::corrupt,
+        "{}; everything received is in the log: start again, and the damaged bars are "
+        "made anew from it",
+        status_.damage);
   if (status_.store_error.empty()) return {};
   return make_error(ErrorCode::failed, "bars could not be written to the store: {}",
                     status_.store_error);

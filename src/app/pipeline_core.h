@@ -40,6 +40,8 @@ class PipelineCore {
     Position position;
     std::vector<engine::Engine::SourceState> sources;
     std::vector<std::string> settings;  ///< "key=value", as last logged.
+    /// What retention removed from the log, or a lost store cannot tell any more.
+    model::RemovedTrades removed;
     /// Where records of the log could not be read this time: to be written down as gaps.
     std::vector<DamageWatch::Hole> holes;
     /// So many records, at most, were there. Each may have opened an epoch that nobody knows of.
@@ -56,16 +58,19 @@ class PipelineCore {
     engine::Counters counters;
     Position applied;
     Position stored;
+    Position cut_before;  ///< The log says that records before it are removed.
     size_t engine_bytes = 0;
     size_t dirty_bytes = 0;
     BootTime stored_at{0};    ///< When the last commit succeeded.
     std::string store_error;  ///< Empty while commits succeed.
+    std::string damage;       ///< Of a stored bar, which ended everything; else empty.
   };
 
   enum class EngineStep {
     progressed,  ///< A batch was applied, or damage was stepped over.
     idle,        ///< The log had nothing new within the time.
     blocked,     ///< The store has to catch up first: `store_answered` tells when.
+    damaged,     ///< A stored bar cannot be merged into: nothing more is applied.
     failed,      ///< Log or store cannot be read: to be tried again after kRetryDelay.
     finished,    ///< The closed log is applied to its end, and committed unless the store fails.
   };
@@ -112,7 +117,7 @@ class PipelineCore {
   std::optional<Position> want_drained();
 
   Status status() const;
-  /// The error of the last commit, if it failed.
+  /// The damage that ended everything, or the error of the last commit, if it failed.
   Result<> store_outcome() const;
 
  private:
@@ -120,13 +125,17 @@ class PipelineCore {
                metrics::Registry& metrics, Publish publish, std::function<void()> handed_over);
 
   Result<> restore(store::Store& store, const engine::Options& engine_options);
-  /// The state of the newest snapshot in the log that a store whose checkpoint was at `stored` has
-  /// reached, or none; returns where to read from.
-  Result<Position> restore_snapshot(const engine::Options& engine_options,
+  /// The state of a snapshot in the log, or none where the log has everything; returns where to
+  /// read from. `filled`: the store has bars; its checkpoint was at `stored`. `corrupt`: neither is
+  /// to be had.
+  Result<Position> restore_from_log(const engine::Options& engine_options, bool filled,
                                     std::optional<Position> stored);
+  Result<Position> serve_recomputed(Position from);
+  void fresh_engine(const engine::Options& engine_options);
 
   EngineStep read(std::chrono::microseconds timeout);
   EngineStep apply(log::Batch batch);
+  EngineStep refuse(log::Batch batch, const Error& error);
   EngineStep commit_last();
   /// Whether the store must catch up before more is applied.
   bool must_wait();
@@ -156,6 +165,9 @@ class PipelineCore {
   Position committed_position_;
   int64_t records_since_commit_ = 0;
   bool collecting_ = false;
+  bool store_unreadable_ = false;  // As last told.
+  bool log_unsynced_ = false;      // As last told.
+  metrics::Counter damaged_bars_;
 
   mutable std::mutex mutex_;
   std::unique_ptr<store::Commit> in_flight_;     // Guarded by mutex_.

@@ -29,6 +29,7 @@ class WatchedLog final : public log::Log {
     return {};
   }
 
+  std::string identity() const override { return real_->identity(); }
   Position begin() const override { return real_->begin(); }
   Position end() const override { return real_->end(); }
   /// The records of one batch are damaged: readers step over it.
@@ -52,7 +53,10 @@ class WatchedLog final : public log::Log {
     real_->set_snapshot_source(std::move(source));
   }
   void set_retain_from(Position position) override { real_->set_retain_from(position); }
-  Result<log::Cut> enforce_retention() override { return real_->enforce_retention(); }
+  Result<log::Cut> due_cut() override { return real_->due_cut(); }
+  Result<log::Cut> remove_before(Position position) override {
+    return real_->remove_before(position);
+  }
   Result<> close() override { return real_->close(); }
   Status status() const override { return real_->status(); }
 
@@ -90,6 +94,10 @@ class JudgingStore final : public store::Store {
         std::make_unique<Judge>(*this, real_->open_writer().value()));
   }
   Result<std::unique_ptr<store::Reader>> open_reader() override { return real_->open_reader(); }
+  Result<std::string> log() override { return real_->log(); }
+  Result<> bind_to_log(const std::string& identity) override {
+    return real_->bind_to_log(identity);
+  }
   uint64_t bytes() const override { return real_->bytes(); }
 
  private:

@@ -56,11 +56,20 @@ class OverlaidReader final : public store::Reader {
     return rows;
   }
 
-  /// The engine asks for the newest bar only: of the answers of both it takes the greater.
+  /// The engine asks when the newest bar begins: of the answers of both it takes the greater. That
+  /// of the real store may be damaged; its key says enough.
   Result<> bars(const store::BarQuery& query,
                 const std::function<bool(const model::Bar&)>& each) override {
     TAPELINE_TRY(scratch_.bars(query, each));
-    return real_shown_ ? real_.bars(query, each) : Result<>();
+    if (!real_shown_) return {};
+    std::optional<model::Bar> newest;
+    TAPELINE_TRY(real_.keys(query, [&](const model::BarKey& key) {
+      if (newest && key.start <= newest->key.start) return;
+      newest.emplace();
+      newest->key = key;
+    }));
+    if (newest) each(*newest);
+    return {};
   }
 
   Result<> keys(const store::BarQuery& query,

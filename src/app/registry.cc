@@ -69,6 +69,7 @@ Result<Tape> open_tape(const Config& config, const std::string& feed, FileSystem
   auto log = log::open_embedded_log(entry_setup(config, *tape.directory, files, clock, metrics));
   if (!log) return log.error();
   tape.log = std::move(log).value();
+  TAPELINE_TRY(tape.store->bind_to_log(tape.log->identity()));
 
   auto letters =
       log::open_embedded_log(dead_letter_setup(config, *tape.directory, files, clock, metrics));
@@ -90,6 +91,9 @@ Result<TapeView> open_tape_to_read(const Config& config, FileSystem& files, cons
   auto log = log::open_embedded_source(entry_setup(config, *view.directory, files, clock, metrics));
   if (!log) return log.error();
   view.log = std::move(log).value();
+  const auto bound = view.store->log();
+  if (!bound) return bound.error();
+  TAPELINE_TRY(store::check_log(view.directory->store_file(), bound.value(), view.log->identity()));
   auto letters =
       log::open_embedded_source(dead_letter_setup(config, *view.directory, files, clock, metrics));
   if (!letters) return letters.error();

@@ -2,10 +2,38 @@
 
 #include <algorithm>
 
+#include "app/damaged_bars.h"
 #include "app/events.h"
 #include "app/recompute.h"
+#include "serve/letters.h"
 
 namespace tapeline::app {
+
+namespace {
+
+/// What is among the dead letters of a recording behind element `sequence`. A set that is full
+/// (ReplayedSet::kRangesMax) forgets the rest; so many could not be put in again, either.
+std::shared_ptr<const ingest::PutAside> put_aside(log::Source& letters, const std::string& source,
+                                                  int64_t sequence) {
+  auto aside = std::make_shared<ingest::PutAside>();
+  // Letters that are damaged cannot be put in again.
+  (void)serve::for_each_letter(letters, Position(), [&](serve::Letter&& one) {
+    const model::DeadLetter& letter = one.letter;
+    if (letter.source != source) return true;
+    const auto numbers = model::replayed_as(letter);
+    if (!numbers) return true;
+    if (letter.sequence == 0 && !model::has_numbers(letter)) {
+      aside->frames.emplace(letter.frame, letter.reason);
+    } else if (numbers->last > sequence) {
+      for (int64_t number = numbers->first; number <= numbers->last; ++number)
+        (void)aside->elements.add(letter.epoch, number);
+    }
+    return true;
+  }).ok();
+  return aside;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::string& feed,
                                                FileSystem& files, const Clock& clock,
@@ -26,8 +54,16 @@ Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::
     done ? events::recompute_finished(done.value().changes.size())
          : events::recompute_failed(done.error().message());
   }
-  auto pipeline = Pipeline::start(config.pipeline, config.engine, clock, *session->tape_.log,
-                                  *session->tape_.store, metrics, std::move(publish));
+  const auto start = [&] {
+    return Pipeline::start(config.pipeline, config.engine, clock, *session->tape_.log,
+                           *session->tape_.store, metrics, publish);
+  };
+  auto pipeline = start();
+  if (!pipeline && pipeline.error().code() == ErrorCode::corrupt) {
+    const auto repaired = repair_damaged_bars(session->tape_, config, files, clock, metrics);
+    if (!repaired) return repaired.error();
+    if (repaired.value() > 0) pipeline = start();
+  }
   if (!pipeline) return pipeline.error();
   session->pipeline_ = std::move(pipeline).value();
   events::started(feed, session->tape_.directory->path());
@@ -38,12 +74,13 @@ Session::~Session() {
   if (const auto closed = close(); !closed) events::close_failed(closed.error().message());
 }
 
-void Session::log_settings(const Config& config, ingest::Stage& stage) const {
+void Session::prepare(const Config& config, ingest::Stage& stage) const {
   log_differing(config.content.details(), stage);
-  log_ingest_settings(config, stage);
+  prepare_for_letters(config, stage);
 }
 
-void Session::log_ingest_settings(const Config& config, ingest::Stage& stage) const {
+void Session::prepare_for_letters(const Config& config, ingest::Stage& stage) const {
+  stage.know_removed(pipeline_->recovered().removed);
   log_differing(config.ingest.details(), stage);
   for (const DamageWatch::Hole& hole : pipeline_->recovered().holes)
     stage.gap(hole.source, hole.from, hole.to, model::GapCause::corruption);
@@ -69,8 +106,11 @@ const engine::Engine::SourceState* Session::source(const std::string& name) cons
 
 ingest::ReplayedBefore Session::replayed_before(const std::string& source_name) const {
   const engine::Engine::SourceState* state = source(source_name);
-  if (state == nullptr) return {};
-  return {.sequence = state->sequence, .ended = state->ended};
+  ingest::ReplayedBefore before;
+  if (state != nullptr) before = {.sequence = state->sequence, .ended = state->ended};
+  // Also of a recording that the log does not know: dead letters may come before its first record.
+  if (!before.ended) before.aside = put_aside(*tape_.dead_letter_log, source_name, before.sequence);
+  return before;
 }
 
 Result<> Session::close() {

@@ -29,16 +29,17 @@ class Session {
   Tape& tape() { return tape_; }
   Pipeline& pipeline() { return *pipeline_; }
 
-  /// Writes what must stand in the log before new trades: the settings that decide content and
-  /// differ from those last written there, and a gap for each hole that damage made.
-  void log_settings(const Config& config, ingest::Stage& stage) const;
-  /// The same, of the settings of ingest alone: for work that leaves the bars' as they are.
-  void log_ingest_settings(const Config& config, ingest::Stage& stage) const;
+  /// Makes the stage ready for trades. Writes what must stand in the log before them: the settings
+  /// that decide content and differ from those last written there, and a gap for each hole that
+  /// damage made. Tells it what retention removed.
+  void prepare(const Config& config, ingest::Stage& stage) const;
+  /// The same with the settings of ingest alone: for work that leaves the bars' as they are.
+  void prepare_for_letters(const Config& config, ingest::Stage& stage) const;
 
   /// What the log held of a source when the session was opened; nothing when it is unknown.
   const engine::Engine::SourceState* source(const std::string& name) const;
 
-  /// The same of a recording, as a replay asks for it.
+  /// The same of a recording, as a replay asks for it; with its dead letters, if it was begun.
   ingest::ReplayedBefore replayed_before(const std::string& source_name) const;
 
   /// Makes everything appended durable, stores its bars and ends. Idempotent; waits.

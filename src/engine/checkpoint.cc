@@ -76,6 +76,7 @@ void write(StateWriter& out, const Source& source) {
   out.zigzag(source.epoch_highest);
   out.zigzag(source.sequence_highest);
   out.zigzag(source.heard_us);
+  out.zigzag(source.told_us);
   out.zigzag(source.clock_ms);
   out.zigzag(source.watermark_ms);
   write(out, source.gaps);
@@ -97,6 +98,14 @@ void write(StateWriter& out, const SymbolInterval& interval) {
   for (const Bar* bar : interval.open) out.zigzag(bar->start_ms);
 }
 
+void write(StateWriter& out, const model::EventRanges& removed) {
+  out.varint(removed.all().size());
+  for (const model::EventRanges::Range& range : removed.all()) {
+    out.zigzag(range.from.time_since_epoch().count());
+    out.zigzag(range.to.time_since_epoch().count());
+  }
+}
+
 void write(StateWriter& out, const Symbol& symbol) {
   out.text(symbol.name);
   out.varint(symbol.source);
@@ -107,6 +116,7 @@ void write(StateWriter& out, const Symbol& symbol) {
   out.zigzag(symbol.final_end_ms);
   write(out, symbol.covered);
   write(out, symbol.gaps);
+  write(out, symbol.removed);
   out.text(symbol.row.state);
   out.text(symbol.row.detail);
   out.zigzag(symbol.row.since.time_since_epoch().count());
@@ -194,7 +204,7 @@ model::ReplayedSet read_replayed(StateReader& in) {
   return replayed ? std::move(*replayed) : model::ReplayedSet();
 }
 
-void read_source(StateReader& in, SourceTable& sources) {
+void read_source(StateReader& in, uint8_t version, SourceTable& sources) {
   const size_t before = sources.size();
   Source& source = sources[sources.intern(in.text())];
   if (sources.size() == before) in.fail();
@@ -205,7 +215,8 @@ void read_source(StateReader& in, SourceTable& sources) {
   source.epoch_highest = in.zigzag();
   source.sequence_highest = in.zigzag();
   if (mutated(Mutant::epochs_forgotten)) source.epoch_newest = source.epoch_highest = 0;
-  source.heard_us = in.zigzag();
+  source.heard_us = source.told_us = in.zigzag();
+  if (version > kCheckpointVersionBefore) source.told_us = in.zigzag();
   source.clock_ms = in.zigzag();
   source.watermark_ms = in.zigzag();
   source.gaps = read_gaps(in);
@@ -229,7 +240,16 @@ std::vector<Served> read_served(StateReader& in) {
   return served;
 }
 
-void read_symbol(StateReader& in, State& state, std::vector<OpenBar>& open) {
+model::EventRanges read_removed(StateReader& in) {
+  model::EventRanges removed;
+  for (size_t n = in.count(2); n > 0 && in.ok(); --n) {
+    const model::EventTime from = event_time(in.zigzag());
+    removed.add({from, event_time(in.zigzag())});
+  }
+  return removed;
+}
+
+void read_symbol(StateReader& in, State& state, uint8_t version, std::vector<OpenBar>& open) {
   const std::string_view name = in.text();
   if (!in.ok() || state.symbols.find(name) != nullptr) return in.fail();
   Symbol& symbol = state.symbols.add(name);
@@ -242,6 +262,7 @@ void read_symbol(StateReader& in, State& state, std::vector<OpenBar>& open) {
   symbol.final_end_ms = in.zigzag();
   symbol.covered = read_covered(in, state.sources.size());
   symbol.gaps = read_gaps(in);
+  if (version > kCheckpointVersionBefore) symbol.removed = read_removed(in);
   if (symbol.unconfirmed && symbol.covered.current() == nullptr) in.fail();
   symbol.row.symbol = symbol.name;
   symbol.row.venue_class = model::to_string(symbol.calendar.venue());
@@ -309,6 +330,7 @@ Result<> take_up_newer(const store::BarRow& row, State& state, Windows& windows,
   Symbol& symbol = *state.symbols.find(row.bar.key.symbol);
   const auto stored = reader.row(row.bar.key);
   if (!stored) return stored.error();
+  if (stored.value() && stored.value()->state.empty()) return {};
   if (stored.value() && stored.value()->bar.through > row.bar.through) {
     return windows.take_up(symbol, *stored.value()).ok()
                ? Result<>()
@@ -339,7 +361,13 @@ struct Parts {
 
 Result<> read_parts(std::string_view bytes, Position position, State& state, Parts& parts) {
   std::string_view payload;
-  switch (unseal(kCheckpointMagic, kCheckpointVersion, bytes, payload)) {
+  uint8_t version = kCheckpointVersion;
+  Opened opened = unseal(kCheckpointMagic, version, bytes, payload);
+  if (opened == Opened::other_version) {
+    version = kCheckpointVersionBefore;
+    opened = unseal(kCheckpointMagic, version, bytes, payload);
+  }
+  switch (opened) {
     case Opened::fine:
       break;
     case Opened::damaged:
@@ -356,12 +384,13 @@ Result<> read_parts(std::string_view bytes, Position position, State& state, Par
   state.applied = state.now = Position::from_raw(in.zigzag());
   if (state.applied != position) return damaged(position, "it is of another position");
   const Form form = in.flag() ? Form::snapshot : Form::checkpoint;
+  if (version > kCheckpointVersionBefore) state.cut_before = Position::from_raw(in.zigzag());
   for (size_t n = in.count(1); n > 0 && in.ok(); --n) {
     if (state.content.take(in.text()) != ContentSettings::Outcome::taken) in.fail();
   }
   state.ever = IntervalSet(in.varint());
-  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_source(in, state.sources);
-  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_symbol(in, state, parts.open);
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_source(in, version, state.sources);
+  for (size_t n = in.count(1); n > 0 && in.ok(); --n) read_symbol(in, state, version, parts.open);
   if (form == Form::snapshot) read_unsettled(in, state, parts.rows);
   if (!in.ok() || !in.at_end()) return damaged(position, "it is not what was written");
   return {};
@@ -383,6 +412,7 @@ std::string encode_state(const State& state, Form form) {
   StateWriter out;
   out.zigzag(state.applied.raw());
   out.flag(form == Form::snapshot);
+  out.zigzag(state.cut_before.raw());
   const std::vector<std::string> settings = state.content.texts();
   out.varint(settings.size());
   for (const std::string& setting : settings) out.text(setting);

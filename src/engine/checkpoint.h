@@ -11,19 +11,22 @@
 
 /// The engine's state as bytes, sealed as in wire.h (`kCheckpointMagic`, `kCheckpointVersion`):
 ///
-///     position, form, settings, intervals ever configured
+///     position, form, position before which the log is cut, settings, intervals ever configured
 ///     sources     name, marks, epochs and sequences, clock, watermark, gaps, replayed
-///     symbols     name, owner, times, subscriptions, gaps, row, per interval: served windows and
-///                 starts of open bars
+///     symbols     name, owner, times, subscriptions, gaps, removed trades, row, per interval:
+///                 served windows and starts of open bars
 ///     rows        of a snapshot: every bar that the store may not hold as it is
 ///     gaps        of a snapshot: likewise
 ///
 /// A checkpoint is written together with the bars it names; a snapshot in the log stands alone.
-/// Downside: a new version cannot read an old one; it is then rebuilt from the log.
+/// A new version reads the one before it: a log whose beginning is cut has no other state. Older
+/// ones are dropped.
 namespace tapeline::engine {
 
 inline constexpr std::string_view kCheckpointMagic = "TLE";
-inline constexpr uint8_t kCheckpointVersion = 2;
+inline constexpr uint8_t kCheckpointVersion = 3;
+/// The version before, which knew of no cuts and not what ticks had told.
+inline constexpr uint8_t kCheckpointVersionBefore = 2;
 
 enum class Form { checkpoint, snapshot };
 

@@ -48,6 +48,10 @@ Result<> Controls::apply(const model::Control& control) {
     recomputed(control);
     return {};
   }
+  if (control.kind == ControlKind::retention_cut) {
+    retention_cut(control);
+    return {};
+  }
   const SourceId id = state_.sources.intern(control.source);
   Source& source = state_.sources[id];
   if (fenced(control, source)) {
@@ -76,9 +80,9 @@ Result<> Controls::apply(const model::Control& control) {
       end_recording(id);
       break;
     case ControlKind::recomputed:
+    case ControlKind::retention_cut:
     case ControlKind::setting:
     case ControlKind::clock_stepped:
-    case ControlKind::retention_cut:
       break;
   }
   ++state_.counters.controls;
@@ -87,11 +91,14 @@ Result<> Controls::apply(const model::Control& control) {
 
 void Controls::open_epoch(const model::Control& control, Source& source) {
   const SourceId id = state_.sources.intern(source.name);
-  // A process that died could not say when its connection ended: the last record did arrive.
-  if (source.open) end_coverage(id, source.heard_us / 1'000);
+  // A process that died could not say when its connection ended. Its last tick told of a frame that
+  // did arrive; a later trade may be in another partition than this.
+  if (source.open) end_coverage(id, source.told_us / 1'000);
   // Nothing need ever come on this connection; what it missed still cannot lie before its
   // beginning.
-  source.heard_us = std::max(source.heard_us, control.ingest_time.time_since_epoch().count());
+  const int64_t opened_us = control.ingest_time.time_since_epoch().count();
+  source.heard_us = std::max(source.heard_us, opened_us);
+  source.told_us = std::max(source.told_us, opened_us);
   source.epoch_newest = control.epoch;
   source.open = true;
   source.ended = false;
@@ -152,7 +159,9 @@ void Controls::tick(const model::Control& control, SourceId source_id) {
   const int64_t now_ms = floor_ms(*control.to);
   source.clock_ms = std::max(source.clock_ms, now_ms);
   if (control.from) {
-    source.heard_us = std::max(source.heard_us, control.from->time_since_epoch().count());
+    const int64_t arrived_us = control.from->time_since_epoch().count();
+    source.heard_us = std::max(source.heard_us, arrived_us);
+    source.told_us = std::max(source.told_us, arrived_us);
   }
   const ContentSettings& content = state_.content;
   if (control.lag_ms.value_or(0) > content.latency_bound_ms()) {
@@ -208,6 +217,18 @@ void Controls::recomputed(const model::Control& control) {
   const auto fill = fill_of(control);
   if (!fill) return refuse(control, "it has no range, or its detail is not intervals=...");
   windows_.serve_also(*fill);
+}
+
+/// Bars are as they were: the store has what is merged into them.
+void Controls::retention_cut(const model::Control& control) {
+  ++state_.counters.controls;
+  if (const auto range = model::removed_by(control)) {
+    windows_.symbol(*control.symbol, control.ingest_time).removed.add(*range);
+  } else if (const auto before = model::cut_before(control)) {
+    state_.cut_before = std::max(state_.cut_before, *before);
+  } else {
+    refuse(control, "it names neither a symbol with its times nor a position");
+  }
 }
 
 void Controls::end_recording(SourceId source_id) {

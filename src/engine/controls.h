@@ -27,6 +27,7 @@ class Controls {
   void tick(const model::Control& control, SourceId source);
   Result<> gap(const model::Control& control, SourceId source);
   void recomputed(const model::Control& control);
+  void retention_cut(const model::Control& control);
   void setting(const model::Control& control);
   void end_recording(SourceId source);
 

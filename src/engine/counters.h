@@ -22,6 +22,9 @@ struct Counters {
   int64_t late = 0;        ///< Records that revised at least one final bar.
   int64_t bars_finalized = 0;
   int64_t store_lookups = 0;
+  /// Times that records were kept out of a bar: retention removed trades of its window and the
+  /// store does not have it, or it is sealed.
+  int64_t bars_not_made = 0;
 };
 
 }  // namespace tapeline::engine

@@ -38,6 +38,12 @@ int64_t sent_us(const codec::TradeView& trade, const Source& source) {
   return std::min(arrival, model::IngestTime(trade.event_time)).time_since_epoch().count();
 }
 
+/// Ticks come every second, and a cut says one record for each symbol.
+bool is_news(const model::Control& control) {
+  return control.kind != model::ControlKind::tick &&
+         !(control.kind == model::ControlKind::retention_cut && control.symbol);
+}
+
 /// State and what works on it; made anew when a restore fails.
 struct Core {
   Core(const Options& options, store::Reader& reader)
@@ -148,7 +154,7 @@ Result<> Engine::Impl::apply_entry(const codec::EntryView& entry) {
       return apply_trade(entry.trade);
     case codec::EntryKind::control:
       TAPELINE_TRY(core_->controls.apply(entry.control));
-      if (state.reporting && entry.control.kind != model::ControlKind::tick) {
+      if (state.reporting && is_news(entry.control)) {
         push_bounded(happened_, entry.control, kTapeMax);
       }
       return {};
@@ -328,6 +334,23 @@ Result<> Engine::apply(const log::Batch& batch) {
 }
 void Engine::serve_also(const std::vector<Fill>& fills) {
   impl_->serve_also(fills);
+}
+void Engine::forget_stored_bars() {
+  for (Symbol& symbol : impl_->state().symbols) {
+    if (symbol.greatest_ms == kNoTime) continue;
+    symbol.removed.add(
+        {model::EventTime(), model::EventTime(std::chrono::milliseconds(symbol.greatest_ms))});
+  }
+}
+model::RemovedTrades Engine::removed() const {
+  model::RemovedTrades out;
+  for (const Symbol& symbol : impl_->state().symbols) {
+    if (!symbol.removed.empty()) out.emplace(symbol.name, symbol.removed);
+  }
+  return out;
+}
+Position Engine::cut_before() const {
+  return impl_->state().cut_before;
 }
 std::optional<model::EventTime> Engine::greatest_event_time(const std::string& symbol) const {
   int64_t greatest_ms = kNoTime;

@@ -15,6 +15,7 @@
 #include "model/bar.h"
 #include "model/control.h"
 #include "model/replayed_set.h"
+#include "model/retention.h"
 #include "store/store.h"
 
 /// Bars from the log. The engine's only input is decoded log bytes: it reads no clock, no random
@@ -25,8 +26,9 @@ namespace tapeline::engine {
 struct Changes {
   std::vector<model::Bar> bars;      ///< Their newest form, each key once, in order of key.
   std::vector<model::Trade> trades;  ///< The newest ones, at most `Engine::kTapeMax`, log order.
-  std::vector<model::Control> controls;  ///< Other than ticks, the newest kTapeMax.
-  Position position;                     ///< Everything up to here is applied.
+  /// Other than ticks and what single symbols lost by retention, the newest kTapeMax.
+  std::vector<model::Control> controls;
+  Position position;  ///< Everything up to here is applied.
 };
 
 /// By source, the dead letters that entered the log later.
@@ -50,6 +52,10 @@ class Engine {
   /// be called first. An error (`corrupt`, `invalid`) leaves the engine empty:
   /// the caller then starts from the last snapshot in the log or from its beginning.
   Result<> restore(const store::Checkpoint& checkpoint);
+
+  /// The store that the restored state was written beside is gone, and so is the log's beginning:
+  /// bars of which the state may lack trades are not made. To be called behind `restore`.
+  void forget_stored_bars();
 
   /// Applies a batch; records at or before position() are passed over. A store that cannot be read
   /// is an error: the same batch may then be applied again. Bytes that are no entries of ours are
@@ -85,6 +91,11 @@ class Engine {
 
   /// One Entry datum holding a Snapshot of the state at position(), for the head of a segment.
   std::string snapshot_record() const;
+
+  /// What retention removed, of symbols of which it removed something; and the position before
+  /// which the log says that it is removed, zero at first.
+  model::RemovedTrades removed() const;
+  Position cut_before() const;
 
   /// The settings in force by the log, as "key=value", sorted.
   std::vector<std::string> settings() const;

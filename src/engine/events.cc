@@ -31,6 +31,9 @@ Events::Events(metrics::Registry& registry)
         "Bars whose end the watermark passed.");
   total(&Counters::store_lookups, "tapeline_engine_store_lookups_total",
         "Bars asked of the store to be merged with.");
+  total(&Counters::bars_not_made, "tapeline_engine_bars_not_made_total",
+        "Times that records were kept out of a bar: retention removed trades of its window and "
+        "the store does not have it, or it is sealed.");
 }
 
 void Events::records_undecodable(Position first, int64_t count) {

@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, 5> kSymbols = {"X:A", "BINANCE:B", "AAPL"
                                                       "OANDA:EUR_USD"};
 constexpr std::array<std::string_view, 2> kSources = {"feed", "recording:b"};
 
-enum class What { trade, late_trade, repeat, tick, gap, subscribed, ended, intervals };
+enum class What { trade, late_trade, repeat, tick, gap, opened, subscribed, ended, intervals };
 
 struct Happening {
   What what = What::trade;
@@ -51,6 +51,7 @@ rc::Gen<Happening> happenings() {
                                                                      {2, What::repeat},
                                                                      {4, What::tick},
                                                                      {1, What::gap},
+                                                                     {1, What::opened},
                                                                      {2, What::subscribed},
                                                                      {1, What::ended},
                                                                      {1, What::intervals}})),
@@ -71,6 +72,7 @@ struct Record {
 std::vector<Record> records_of(const std::vector<Happening>& log) {
   std::vector<Record> records;
   std::map<int, int64_t> sequences;
+  std::map<int, int64_t> epochs = {{0, 1}, {1, 1}};
   int64_t now_ms = kBaseMs;
   const auto add_control = [&](const model::Control& control) {
     codec::EntryWriter writer;
@@ -95,7 +97,7 @@ std::vector<Record> records_of(const std::vector<Happening>& log) {
         trade.event_time = model::EventTime(milliseconds(now_ms - age_ms));
         trade.ingest_time = now;
         trade.source = kSources[static_cast<size_t>(one.source)];
-        trade.epoch = 1;
+        trade.epoch = epochs[one.source];
         trade.sequence = ++sequences[one.source];
         codec::EntryWriter writer;
         writer.add(trade);
@@ -108,6 +110,15 @@ std::vector<Record> records_of(const std::vector<Happening>& log) {
         break;
       case What::tick:
         control.kind = model::ControlKind::tick;
+        control.epoch = epochs[one.source];
+        control.from = now - milliseconds(one.ms % 900);
+        add_control(control);
+        break;
+      case What::opened:
+        // Nothing says that the one before was closed, as after a kill.
+        control.kind = model::ControlKind::epoch_opened;
+        control.epoch = ++epochs[one.source];
+        control.detail = "wall";
         add_control(control);
         break;
       case What::gap:
@@ -118,6 +129,7 @@ std::vector<Record> records_of(const std::vector<Happening>& log) {
         break;
       case What::subscribed:
         control.kind = model::ControlKind::subscribed;
+        control.epoch = epochs[one.source];
         control.symbol = kSymbols[static_cast<size_t>(one.symbol)];
         add_control(control);
         break;

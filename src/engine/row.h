@@ -27,6 +27,9 @@
 ///     key         event time, number of the source, epoch, sequence
 ///     sources     names of the sources numbered 1, 2, ...; 0 is that of the bar's first id
 ///
+/// A row of basis `all` without a state is sealed: what was lost of it cannot be made anew, and no
+/// record is merged into it any more.
+///
 /// Every number takes the bytes it needs; a bar of one trade is about 90 bytes. Its downside: no
 /// other tool can merge bars from the store; they read the columns beside it.
 namespace tapeline::engine {

@@ -39,6 +39,8 @@ struct Source {
   /// All that the feed sent before then has arrived, but for what was under way for the latency
   /// bound: by ticks (`from`), by the time of its trades, or the opening of the epoch.
   int64_t heard_us = 0;
+  /// The same by ticks and openings alone, and so alike in every partition.
+  int64_t told_us = 0;
   int64_t clock_ms = kNoTime;      ///< The newest tick.
   int64_t watermark_ms = kNoTime;  ///< What ticks say of its symbols; only grows.
   GapList gaps;                    ///< Of the source as a whole.

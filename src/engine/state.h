@@ -20,6 +20,8 @@ struct State {
   Position applied;  ///< The last record that is wholly applied.
   Position now;      ///< The record being applied.
 
+  Position cut_before;  ///< By the log, records before it are removed.
+
   ContentSettings content;
   IntervalSet ever;  ///< Intervals that some symbol may have windows of.
   SourceTable sources;

@@ -10,6 +10,7 @@
 #include "engine/bars.h"
 #include "engine/coverage.h"
 #include "engine/partial.h"
+#include "model/retention.h"
 #include "model/session.h"
 #include "store/store.h"
 
@@ -78,6 +79,9 @@ struct Symbol {
 
   CoveredList covered;
   GapList gaps;
+  /// Event times of trades that the log no longer has: a bar that reaches into them is known by the
+  /// store or not at all.
+  model::EventRanges removed;
   store::SymbolRow row;  ///< What the store is to know of it.
 };
 

@@ -182,7 +182,7 @@ Result<std::vector<Bar*>> Windows::bars_at(Symbol& symbol, int64_t event_ms) {
         symbol.calendar.window(event_time(event_ms), model::known_intervals()[i]);
     auto bar = find(symbol, static_cast<IntervalIndex>(i), window);
     if (!bar) return bar.error();
-    if (bar.value() != nullptr) out.push_back(bar.value());
+    if (bar.value().bar != nullptr) out.push_back(bar.value().bar);
   }
   return out;
 }
@@ -213,8 +213,12 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
     if (!symbol.intervals[i].serves(to_ms(windows[i].start))) continue;
     auto bar = find(symbol, static_cast<IntervalIndex>(i), windows[i]);
     if (!bar) return bar.error();
+    if (bar.value().sealed || (bar.value().bar == nullptr && lost(symbol, windows[i]))) {
+      ++state_.counters.bars_not_made;
+      continue;
+    }
     wanted.set(i);
-    found[i] = bar.value();
+    found[i] = bar.value().bar;
   }
   Delta& delta = symbol.delta;
   delta.active = true;
@@ -245,6 +249,10 @@ Result<> Windows::open_delta(Symbol& symbol, model::EventTime time, model::Sessi
   return {};
 }
 
+bool Windows::lost(const Symbol& symbol, const model::Window& window) {
+  return !symbol.removed.empty() && symbol.removed.reach_into(window.start, window.end);
+}
+
 Bar& Windows::make(Symbol& symbol, IntervalIndex interval, model::Window window) {
   Bar& bar = state_.bars.make(symbol.id, interval, to_ms(window.start), to_ms(window.end));
   if (watermark_ms(symbol) < bar.end_ms) {
@@ -267,18 +275,21 @@ Bar* Windows::find_in_memory(Symbol& symbol, IntervalIndex interval, int64_t sta
   return state_.bars.find_final(symbol.id, interval, start_ms);
 }
 
-Result<Bar*> Windows::find(Symbol& symbol, IntervalIndex interval, model::Window window) {
+Result<Windows::Found> Windows::find(Symbol& symbol, IntervalIndex interval, model::Window window) {
   const int64_t start_ms = to_ms(window.start);
-  if (Bar* bar = find_in_memory(symbol, interval, start_ms)) return bar;
+  if (Bar* bar = find_in_memory(symbol, interval, start_ms)) return Found{bar};
   const auto stored = may_be_stored(symbol, interval, start_ms);
   if (!stored) return stored.error();
-  if (!stored.value()) return nullptr;
+  if (!stored.value()) return Found{};
   ++state_.counters.store_lookups;
   const auto row = reader_.row(
       {symbol.name, model::known_intervals()[interval], window.start, model::Basis::all});
   if (!row) return row.error();
-  if (!row.value()) return nullptr;
-  return take_up(symbol, *row.value());
+  if (!row.value()) return Found{};
+  if (row.value()->state.empty()) return Found{nullptr, true};
+  auto bar = take_up(symbol, *row.value());
+  if (!bar) return bar.error();
+  return Found{bar.value()};
 }
 
 /// A bar that begins after every one in the store need not be looked up. What the store holds is
@@ -471,6 +482,7 @@ Result<> Windows::load_overlapping(Symbol& symbol, Span gap) {
   for (const store::BarRow& row : rows.value()) {
     const IntervalIndex interval = interval_index(row.bar.key.interval);
     if (row.bar.key.basis != model::Basis::all || interval >= kIntervalsMax) continue;
+    if (row.state.empty()) continue;
     if (find_in_memory(symbol, interval, to_ms(row.bar.key.start)) != nullptr) continue;
     if (auto bar = take_up(symbol, row); !bar) return bar.error();
   }

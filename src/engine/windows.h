@@ -57,8 +57,12 @@ class Windows {
 
   /// Takes up a row of the store, or of a snapshot; it is not in memory.
   Result<Bar*> take_up(Symbol& symbol, const store::BarRow& row);
-  /// The bar, from memory or the store; nullptr when it does not exist.
-  Result<Bar*> find(Symbol& symbol, IntervalIndex interval, model::Window window);
+  struct Found {
+    Bar* bar = nullptr;   ///< nullptr when it does not exist, or is sealed.
+    bool sealed = false;  ///< The store has it, and nothing may be merged into it (row.h).
+  };
+  /// The bar, from memory or the store.
+  Result<Found> find(Symbol& symbol, IntervalIndex interval, model::Window window);
   /// Only in memory.
   Bar* find_in_memory(Symbol& symbol, IntervalIndex interval, int64_t start_ms);
 
@@ -66,6 +70,8 @@ class Windows {
   void measure_delta();
 
  private:
+  /// Whether the log ever had trades that may lie in the window and are removed.
+  static bool lost(const Symbol& symbol, const model::Window& window);
   static void serve_also(Symbol& symbol, const Fill& fill);
   /// What a record is by its conditions.
   struct Judged {

@@ -345,6 +345,14 @@ class Stage::Impl {
       outcome.kind = FrameKind::dropped;
       return count(outcome);
     }
+    if (const auto before = put_aside_before()) {
+      // Read by today's rules it might have elements, which would take numbers of others.
+      if (*before == RejectReason::unknown_type)
+        outcome.kind = FrameKind::unknown;
+      else
+        reject_frame(*before, bytes, ingest_time, outcome);
+      return count(outcome);
+    }
     const codec::Frame parsed = parser_.parse(bytes, latest(ingest_time));
     outcome.kind = kind_of(parsed.kind);
     if (parsed.kind == codec::FrameKind::rejected)
@@ -384,6 +392,28 @@ class Stage::Impl {
     ++accounts_.accepted;
     write(trade);
     return outbox_.batch_full() ? flush() : Result<>();
+  }
+
+  void know_removed(model::RemovedTrades removed) {
+    removed_ = std::move(removed);
+    removed_till_ = {};
+    for (const auto& [symbol, ranges] : removed_)
+      removed_till_ = std::max(removed_till_, ranges.all().back().to);
+  }
+
+  void retention_cut(const model::RetentionCut& cut) {
+    for (const auto& [symbol, range] : cut.removed) {
+      removed_[symbol].add(range);
+      removed_till_ = std::max(removed_till_, range.to);
+    }
+    for (model::Control& control : model::to_controls(cut)) add(std::move(control));
+  }
+
+  /// Nearly every trade is newer than all that was ever removed.
+  bool beyond_retention(std::string_view symbol, model::EventTime time) const {
+    if (removed_.empty() || time > removed_till_) return false;
+    const auto of = removed_.find(symbol);
+    return of != removed_.end() && of->second.contains(time);
   }
 
   void add(model::Control control) {
@@ -534,16 +564,13 @@ class Stage::Impl {
     ++sequence_;
     ++accounts_.elements;
     if (!reject) note_event(trade.event_time, ingest_time);
-    if (sequence_ <= epoch_.resume_after) {
+    if (sequence_ <= epoch_.resume_after || is_aside(sequence_)) {
       ++accounts_.already_logged;
       return false;
     }
-    if (reject) {
-      if (!mutated(Mutant::reject_uncounted))
-        ++accounts_.elements_rejected[static_cast<size_t>(*reject)];
-      put_aside(*reject, sequence_, raw, ingest_time);
-      return false;
-    }
+    if (!reject && beyond_retention(trade.symbol, trade.event_time))
+      return refuse(RejectReason::beyond_retention, raw, ingest_time);
+    if (reject) return refuse(*reject, raw, ingest_time);
     ++accounts_.accepted;
     trade.ingest_time = ingest_time;
     trade.source = epoch_.source;
@@ -553,6 +580,25 @@ class Stage::Impl {
     trade.flags |= flags;
     write(trade);
     return true;
+  }
+
+  bool refuse(RejectReason reason, std::string_view raw, model::IngestTime ingest_time) {
+    if (!mutated(Mutant::reject_uncounted))
+      ++accounts_.elements_rejected[static_cast<size_t>(reason)];
+    put_aside(reason, sequence_, raw, ingest_time);
+    return false;
+  }
+
+  bool is_aside(int64_t sequence) const {
+    return epoch_.aside && epoch_.aside->elements.contains(epoch_.epoch, sequence);
+  }
+
+  /// Why the present frame was put aside as a whole, if it was before the recording was resumed.
+  std::optional<RejectReason> put_aside_before() const {
+    if (!epoch_.aside) return std::nullopt;
+    const auto at = epoch_.aside->frames.find(frame_);
+    if (at == epoch_.aside->frames.end()) return std::nullopt;
+    return at->second;
   }
 
   void write(const codec::TradeView& trade) {
@@ -581,7 +627,8 @@ class Stage::Impl {
   void put_aside(RejectReason reason, int64_t sequence, std::string_view bytes,
                  model::IngestTime ingest_time, std::string_view detail = {}) {
     // A resumed recording has put these aside before.
-    if (sequence_ < epoch_.resume_after) return;
+    if (sequence_ < epoch_.resume_after || put_aside_before()) return;
+    if (reason == RejectReason::duplicate_frame && is_aside(sequence_ + 1)) return;
     rejects_.note(reason, epoch_.source, bytes);
     if (mutated(Mutant::letter_lost) && sequence != 0) return;
     dead_letters_.put({.reason = reason,
@@ -623,6 +670,8 @@ class Stage::Impl {
   codec::CsvRowParser csv_;
   Accounts accounts_;
   std::vector<codec::TradeView> trades_;
+  model::RemovedTrades removed_;
+  model::EventTime removed_till_;  ///< The greatest time of `removed_`.
 
   // Of the present epoch.
   Epoch epoch_;
@@ -669,6 +718,16 @@ void Stage::oversized_frame(std::string_view beginning, model::IngestTime ingest
 
 void Stage::row(std::string_view line, model::IngestTime ingest_time) {
   impl_->row(line, ingest_time);
+}
+
+void Stage::know_removed(model::RemovedTrades removed) {
+  impl_->know_removed(std::move(removed));
+}
+void Stage::retention_cut(const model::RetentionCut& cut) {
+  impl_->retention_cut(cut);
+}
+bool Stage::beyond_retention(std::string_view symbol, model::EventTime time) const {
+  return impl_->beyond_retention(symbol, time);
 }
 
 Result<> Stage::replayed(const codec::TradeView& trade) {

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,8 @@
 #include "ingest/dead_letter.h"
 #include "log/log.h"
 #include "model/control.h"
+#include "model/replayed_set.h"
+#include "model/retention.h"
 #include "model/trade.h"
 
 namespace tapeline::ingest {
@@ -83,7 +86,8 @@ struct Accounts {
   std::array<int64_t, kReasons> frames_rejected{};    ///< By RejectReason: whole frames.
   int64_t elements = 0;                               ///< Elements of trade frames, and rows.
   int64_t accepted = 0;
-  int64_t already_logged = 0;  ///< Skipped, being at or before `Epoch::resume_after`.
+  /// Skipped: at or before `Epoch::resume_after`, or in `Epoch::aside`.
+  int64_t already_logged = 0;
   std::array<int64_t, kReasons> elements_rejected{};  ///< By RejectReason.
   int64_t frames_repeated = 0;
   int64_t bytes = 0;
@@ -96,6 +100,12 @@ struct Accounts {
   bool balanced() const;
   /// A sentence with the numbers, for a failed check.
   std::string to_text() const;
+};
+
+/// What was put aside of a recording that is resumed. Numbers and frames are those of an epoch.
+struct PutAside {
+  model::ReplayedSet elements;                    ///< By TradeId::sequence.
+  std::map<int64_t, model::RejectReason> frames;  ///< Whole ones, whose elements have no numbers.
 };
 
 /// The single place through which records enter the log: parses frames and rows, stamps identity,
@@ -119,6 +129,9 @@ class Stage {
     /// Elements up to this sequence are in the log already: they are read over. To resume a
     /// recording, give the highest sequence logged and feed it from its beginning.
     int64_t resume_after = 0;
+    /// What stays with the dead letters, whatever today's settings say of it: so each element is
+    /// either logged or put aside, once. Nothing: all of it is new.
+    std::shared_ptr<const PutAside> aside{};
   };
   /// Writes `epoch_opened` and counts frames and elements from 1. One epoch is open at a time.
   void open_epoch(const Epoch& epoch);
@@ -135,6 +148,13 @@ class Stage {
 
   /// One row of a CSV recording without its line end: symbol,price,volume,milliseconds,conditions.
   void row(std::string_view line, model::IngestTime ingest_time);
+
+  /// What retention removed before this stage was made. To be given before the first frame.
+  void know_removed(model::RemovedTrades removed);
+  /// Writes the cut's records; from then on what is of the removed times is refused.
+  void retention_cut(const model::RetentionCut& cut);
+  /// Trades of the symbol at that time are removed: it is rejected as `beyond_retention`.
+  bool beyond_retention(std::string_view symbol, model::EventTime time) const;
 
   /// A trade that was a dead letter, with its identity and mark; an epoch need not be open. Who
   /// calls knows that the log does not hold it: LetterReplayer. Errors as of `flush`.

@@ -176,6 +176,53 @@ TEST_F(StageTest, ResumedRowsAreReadOverAndNumbersGoOn) {
   EXPECT_EQ(letters.seen.size(), 1u) << "the bad row before was put aside the first time";
 }
 
+TEST_F(StageTest, WhatWasPutAsideStaysThereWhenARecordingIsResumed) {
+  make();
+  PutAside aside;
+  aside.elements.add(0, 2);
+  aside.frames = {{3, RejectReason::malformed_json}, {4, RejectReason::unknown_type}};
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 1, std::make_shared<PutAside>(aside)});
+  // By the settings of before, the second trade, the third frame and the fourth were wrong.
+  for (int i = 0; i < 5; ++i) frame(trades({kGood}));
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened feed", "A 1.5 finnhub/0/3 f0"));
+  EXPECT_TRUE(letters.seen.empty()) << "none is put aside twice";
+  EXPECT_EQ(stage->accounts().already_logged, 2);
+  EXPECT_EQ(stage->accounts().frames_rejected[static_cast<size_t>(RejectReason::malformed_json)],
+            1);
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+}
+
+TEST_F(StageTest, ACollapsedFrameIsPutAsideOnceWhenARecordingIsResumed) {
+  make({.dedupe = Dedupe::collapse});
+  PutAside aside;
+  aside.elements.add(0, 2);
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 0, std::make_shared<PutAside>(aside)});
+  for (int i = 0; i < 3; ++i) frame(trades({kGood}));
+  ASSERT_EQ(letters.seen.size(), 1U);
+  EXPECT_THAT(letters.seen[0], HasSubstr("duplicate_frame 3/0"));
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+}
+
+TEST_F(StageTest, WhatIsOfRemovedTimesIsRefusedAndTheLogSaysWhichTimes) {
+  make();
+  const auto at = [](int64_t ms) { return model::EventTime(std::chrono::milliseconds(ms)); };
+  model::RemovedTrades before;
+  before["B"].add({at(kNowMs - 100), at(kNowMs - 100)});
+  stage->know_removed(before);
+  open();
+  frame(trades({kGood, R"({"s":"B","p":1,"t":1699999999900,"v":2})"}));
+  stage->retention_cut({Position(0, 9), {{"A", {at(kNowMs - 200), at(kNowMs - 100)}}}});
+  frame(trades({kGood, R"({"s":"A","p":2,"t":1699999999901,"v":2})",
+                R"({"s":"A","p":3,"t":1699999999799,"v":2})"}));
+  EXPECT_THAT(logged(),
+              ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0", "retention_cut ",
+                          "retention_cut before 0:9", "A 2 finnhub/7/4 f0", "A 3 finnhub/7/5 f0"));
+  EXPECT_THAT(letters.seen,
+              ElementsAre(R"(beyond_retention 1/2: {"s":"B","p":1,"t":1699999999900,"v":2})",
+                          std::string("beyond_retention 2/3: ") + kGood));
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+}
+
 TEST_F(StageTest, TicksTellTheFeedsTimeAndLag) {
   make();
   open();

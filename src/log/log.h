@@ -81,6 +81,10 @@ class Source {
   virtual Position begin() const = 0;
   virtual Position end() const = 0;
 
+  /// Made when the log was, by chance, and the same as long as it lives: 32 hexadecimal digits.
+  /// Empty when nothing that is left of it tells.
+  virtual std::string identity() const = 0;
+
   /// A reader that starts at `from`, anywhere in [begin(), end()]; Position{} means begin().
   /// `not_found` when retention removed `from`, `invalid` when it lies beyond the end.
   virtual Result<std::unique_ptr<Reader>> read(Position from) = 0;
@@ -91,13 +95,12 @@ class Source {
   virtual Result<std::unique_ptr<Reader>> read_events(int64_t from_us, int64_t to_us) = 0;
 };
 
-/// What retention removed. Everything before `begin` is gone.
+/// What is, or has to be, removed: everything before `begin`.
 struct Cut {
-  uint64_t segments = 0;  ///< None: nothing was due.
+  uint64_t segments = 0;  ///< None: there is nothing to remove.
   uint64_t records = 0;
   uint64_t bytes = 0;
   Position begin;
-  Times times;  ///< Of the removed records.
 };
 
 /// One log of one partition. Thread-safe; appends come from one writer at a time.
@@ -132,9 +135,14 @@ class Log : public Source {
   /// the state to start from must stay readable. Positions only grow.
   virtual void set_retain_from(Position position) = 0;
 
-  /// Removes whole old segments that are beyond the limits of age and size. The caller records
-  /// the cut. Call now and then (once a minute), from one thread.
-  virtual Result<Cut> enforce_retention() = 0;
+  /// The old segments that are beyond the limits of age and size; they stay. For one thread, as
+  /// remove_before.
+  virtual Result<Cut> due_cut() = 0;
+
+  /// Removes whole segments that end before `position`, oldest first, but none that
+  /// `set_retain_from` keeps, nor the one being written; what it removed. An error leaves a rest,
+  /// which the next call removes.
+  virtual Result<Cut> remove_before(Position position) = 0;
 
   /// Refuses further appends, makes the rest durable, ends readers. Idempotent; waits.
   virtual Result<> close() = 0;

@@ -18,6 +18,7 @@ struct Options {
   int64_t tail_bytes_max = 8 << 20;
   int64_t retention_days = 30;
   int64_t retention_bytes_max = int64_t{50} << 30;
+  int64_t retention_every_ms = 60'000;
 };
 
 /// Declares the members of `options` below the present section ("log").

@@ -24,8 +24,10 @@ enum class ControlKind {
   setting,          ///< A setting that changes content. `symbol` unused; `detail`: "key=value".
   recording_ended,  ///< The recording `source` is read to its end: its bars are final.
   clock_stepped,    ///< The wall clock was set: `from` before, `to` after.
-  retention_cut,    ///< Records before `to` (ingest time) were removed from the log.
-  recomputed,  ///< Bars (of `symbol`, if given) whose windows begin in [from, to) of event time
+  retention_cut,  ///< Old records are removed from the log from now on. With `symbol`: trades of it
+                  ///< with event times from `from` to `to` (included) are among them. Without:
+                  ///< `detail` is "before GENERATION:ORDINAL", the first that stays.
+  recomputed,     ///< Bars (of `symbol`, if given) whose windows begin in [from, to) of event time
                ///< were made anew from the log up to here. `detail`: "intervals=1s,1m", those that
                ///< have had every window of the range since.
 };

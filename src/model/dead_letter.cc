@@ -47,6 +47,10 @@ std::string detail_of_elements(int64_t first, int64_t last) {
   return fmt::format("{}{}{}{}", kElements, first, kTo, last);
 }
 
+bool has_numbers(const DeadLetter& letter) {
+  return numbered(letter).has_value();
+}
+
 std::optional<ReplayedSet::Range> replayed_as(const DeadLetter& letter) {
   if (letter.epoch < 0 || letter.frame < 0) return std::nullopt;
   if (letter.sequence > 0)

@@ -29,6 +29,9 @@ inline constexpr int64_t kFrameElementsMax = 999'999;
 /// `detail` of a whole frame whose elements have numbers: "elements 10 to 12".
 std::string detail_of_elements(int64_t first, int64_t last);
 
+/// Whether the elements of a whole frame have numbers: `detail` names them.
+bool has_numbers(const DeadLetter& letter);
+
 /// The numbers, as TradeId::sequence, under which what a dead letter holds enters the log when it
 /// is replayed, one for each element in order: an element's own; those that `detail` names; or, of
 /// a frame whose elements were never numbered, 4 * 10^15 + frame * 1,000,000 + ordinal from 1.

@@ -9,9 +9,10 @@ namespace {
 constexpr auto kReasonCount = static_cast<size_t>(kLastRejectReason) + 1;
 
 constexpr Names<kReasonCount> kNames = {
-    "malformed_json",      "not_utf8",   "oversized_frame", "unknown_type",  "missing_field",
-    "mistyped_field",      "bad_symbol", "bad_price",       "bad_volume",    "price_out_of_range",
-    "volume_out_of_range", "bad_time",   "time_in_future",  "malformed_row", "duplicate_frame",
+    "malformed_json", "not_utf8",           "oversized_frame",     "unknown_type",
+    "missing_field",  "mistyped_field",     "bad_symbol",          "bad_price",
+    "bad_volume",     "price_out_of_range", "volume_out_of_range", "bad_time",
+    "time_in_future", "malformed_row",      "duplicate_frame",     "beyond_retention",
 };
 
 constexpr Names<kReasonCount> kSentences = {
@@ -32,6 +33,9 @@ constexpr Names<kReasonCount> kSentences = {
     "The row does not have the columns of the header.",
     "The frame repeats an earlier one of its connection byte for byte, and ingest.dedupe is "
     "collapse.",
+    "The trade is older than what the log still holds (log.retention_days, "
+    "log.retention_bytes_max): "
+    "its bars stay as they are.",
 };
 
 }  // namespace

@@ -69,9 +69,10 @@ enum class RejectReason {
   time_in_future,
   malformed_row,
   duplicate_frame,
+  beyond_retention,
 };
 
-inline constexpr RejectReason kLastRejectReason = RejectReason::duplicate_frame;
+inline constexpr RejectReason kLastRejectReason = RejectReason::beyond_retention;
 
 /// "time_in_future".
 std::string_view to_string(RejectReason reason);

@@ -13,4 +13,13 @@ Result<bool> holds_bars(Reader& reader) {
   return found;
 }
 
+Result<> check_log(const std::string& place, const std::string& bound, const std::string& found) {
+  if (bound.empty() || found.empty() || bound == found) return {};
+  return make_error(ErrorCode::invalid,
+                    "store: {} was written beside another log ({}) than the one here ({}): put the "
+                    "log and the store of one data directory together again, or remove the store, "
+                    "so that its bars are made anew from this log",
+                    place, bound, found);
+}
+
 }  // namespace tapeline::store

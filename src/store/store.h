@@ -119,12 +119,23 @@ class Reader {
 /// Whether there is any bar (of basis all).
 Result<bool> holds_bars(Reader& reader);
 
+/// Whether a store of the log `bound` may be used beside the log `found`; the error says which
+/// store and what to do. What is empty is not known, and so not told apart.
+Result<> check_log(const std::string& place, const std::string& bound, const std::string& found);
+
 /// Thread-safe.
 class Store {
  public:
   virtual ~Store() = default;
   virtual Result<std::unique_ptr<Writer>> open_writer() = 0;
   virtual Result<std::unique_ptr<Reader>> open_reader() = 0;
+
+  /// The identity of the log whose records it holds; empty before `bind_to_log`.
+  virtual Result<std::string> log() = 0;
+  /// From now on it holds records of this log; of none while the identity is empty. `invalid` when
+  /// it holds those of another one, unless it has neither a bar nor a checkpoint.
+  virtual Result<> bind_to_log(const std::string& identity) = 0;
+
   virtual uint64_t bytes() const = 0;  ///< On disk, or in memory.
 };
 

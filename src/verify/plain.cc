@@ -208,13 +208,6 @@ void PlainBars::apply_trade(const codec::TradeView& trade) {
     if (aside && of.owner != nullptr && sources_.at(*of.owner).ended)
       close_all(of, "its recording had ended");
   }
-  if (aside) return;
-  // A trade may have waited long before it was read, but it was not sent before its own time.
-  const bool comparable = !source.feed_clock && !source_name.starts_with("recording:");
-  const model::IngestTime sent =
-      comparable ? std::min(trade.ingest_time, model::IngestTime(trade.event_time))
-                 : trade.ingest_time;
-  source.heard_us = std::max(source.heard_us, sent.time_since_epoch().count());
 }
 
 /// Session and rights. Only the regular session has a first or only trade of the day. A trade that
@@ -445,14 +438,15 @@ void PlainBars::apply_epoch(const model::Control& control, const std::string& na
     source.open = false;
     return end_subscriptions(name, floor_ms(control.to.value_or(control.ingest_time)));
   }
-  // A process that died could not say when its connection ended: what came last did arrive.
-  if (source.open) end_subscriptions(name, source.heard_us / 1'000);
+  // A process that died could not say when its connection ended: what its last tick told of did
+  // arrive.
+  if (source.open) end_subscriptions(name, source.told_us / 1'000);
   source.epoch_opened = control.epoch;
   source.open = true;
   source.ended = false;
   source.feed_clock = control.detail == "feed";
   // What this connection missed cannot lie before its beginning.
-  source.heard_us = std::max(source.heard_us, control.ingest_time.time_since_epoch().count());
+  source.told_us = std::max(source.told_us, control.ingest_time.time_since_epoch().count());
 }
 
 void PlainBars::end_subscriptions(const std::string& source, int64_t to_ms) {
@@ -480,7 +474,7 @@ void PlainBars::apply_subscription(const model::Control& control, const std::str
 void PlainBars::apply_tick(const model::Control& control, const std::string& name, Source& source) {
   if (!control.to) return;
   if (control.from) {
-    source.heard_us = std::max(source.heard_us, control.from->time_since_epoch().count());
+    source.told_us = std::max(source.told_us, control.from->time_since_epoch().count());
   }
   if (control.lag_ms.value_or(0) > latency_bound_ms_) return;
   raise(source.watermark_ms, floor_ms(*control.to) - latency_bound_ms_ - disorder_ms_);

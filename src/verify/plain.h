@@ -179,7 +179,7 @@ class PlainBars {
     bool open = false;
     bool ended = false;  ///< A recording read to its end.
     bool feed_clock = false;
-    int64_t heard_us = 0;
+    int64_t told_us = 0;  ///< All that was sent before then had arrived, as a tick told.
     std::optional<int64_t> watermark_ms;  ///< By its ticks.
     Gaps gaps;
   };

@@ -44,6 +44,16 @@ class LogContract : public ::testing::Test {
     return position.ok() ? position.value() : Position{};
   }
 
+  /// Removes what is due; how many segments that were.
+  uint64_t enforce_retention() {
+    const auto due = log_->due_cut();
+    EXPECT_TRUE(due.ok()) << due.error().message();
+    const auto cut = log_->remove_before(due.value().begin);
+    EXPECT_TRUE(cut.ok()) << cut.error().message();
+    EXPECT_EQ(cut.value().begin, log_->begin());
+    return cut.value().segments;
+  }
+
   /// Numbers from `first` to `last` as texts that do not compress to nothing.
   void append_numbers(int first, int last) {
     for (int i = first; i <= last; ++i) append(text_of(i), i);
@@ -267,19 +277,37 @@ TYPED_TEST_P(LogContract, RetentionBySizeRemovesTheOldestSegments) {
   this->open(options);
   this->append_numbers(1, 400);
   const uint64_t before = this->log_->status().segments;
-  auto cut = this->log_->enforce_retention();
+  const auto due = this->log_->due_cut();
+  ASSERT_TRUE(due.ok()) << due.error().message();
+  EXPECT_EQ(this->log_->status().segments, before) << "what is due stays until it is removed";
+  EXPECT_EQ(this->log_->begin(), Position(0, 1));
+  const auto cut = this->log_->remove_before(due.value().begin);
   ASSERT_TRUE(cut.ok()) << cut.error().message();
   EXPECT_GT(cut.value().segments, 0U);
+  EXPECT_EQ(cut.value().segments, due.value().segments);
+  EXPECT_EQ(cut.value().bytes, due.value().bytes);
   EXPECT_EQ(cut.value().segments, before - this->log_->status().segments);
   EXPECT_LE(this->log_->status().bytes, 10'000U);
   EXPECT_EQ(cut.value().begin, this->log_->begin());
   EXPECT_EQ(cut.value().records, this->log_->begin().ordinal() - 1);
-  EXPECT_EQ(cut.value().times.event_min, 1);
-  EXPECT_EQ(cut.value().times.event_max, static_cast<int64_t>(cut.value().records));
+  EXPECT_EQ(this->log_->due_cut().value().segments, 0U);
   EXPECT_EQ(this->read_all(), this->texts(static_cast<int>(this->log_->begin().ordinal()), 400));
   auto gone = this->log_->read(Position(0, 1));
   ASSERT_FALSE(gone.ok());
   EXPECT_EQ(gone.error().code(), ErrorCode::not_found);
+}
+
+TYPED_TEST_P(LogContract, OnlyWholeSegmentsBeforeThePositionAreRemoved) {
+  this->open(this->small_segments());
+  this->append_numbers(1, 400);
+  EXPECT_EQ(this->log_->remove_before(Position(0, 1)).value().segments, 0U);
+  const auto cut = this->log_->remove_before(Position(0, 200));
+  ASSERT_TRUE(cut.ok()) << cut.error().message();
+  EXPECT_GT(cut.value().segments, 0U);
+  EXPECT_GT(this->log_->begin(), Position(0, 1));
+  EXPECT_LE(this->log_->begin(), Position(0, 200));
+  ASSERT_TRUE(this->log_->remove_before(this->log_->end()).ok());
+  EXPECT_EQ(this->log_->status().segments, 1U) << "the one being written stays";
 }
 
 TYPED_TEST_P(LogContract, RetentionOvertakesAReaderAndSaysSo) {
@@ -289,7 +317,7 @@ TYPED_TEST_P(LogContract, RetentionOvertakesAReaderAndSaysSo) {
   this->open(options);
   auto reader = this->log_->read({});
   this->append_numbers(1, 400);
-  ASSERT_TRUE(this->log_->enforce_retention().ok());
+  this->enforce_retention();
   log::Batch batch;
   auto gone = reader.value()->next(batch, this->kLong);
   ASSERT_FALSE(gone.ok());
@@ -308,9 +336,9 @@ TYPED_TEST_P(LogContract, RetentionByAgeCountsTheNewestRecordOfASegment) {
   for (int i = 101; i <= 200; ++i) this->append(this->text_of(i), kDay);
   this->flush();
   this->logs_.clock.advance(std::chrono::microseconds(kDay));
-  EXPECT_EQ(this->log_->enforce_retention().value().segments, 0U);
+  EXPECT_EQ(this->log_->due_cut().value().segments, 0U);
   this->logs_.clock.advance(std::chrono::microseconds(2));
-  EXPECT_GT(this->log_->enforce_retention().value().segments, 0U);
+  EXPECT_GT(this->enforce_retention(), 0U);
   // A segment that holds one record of the second day is kept.
   EXPECT_LE(this->log_->begin().ordinal(), 101U);
 }
@@ -321,11 +349,11 @@ TYPED_TEST_P(LogContract, RetentionKeepsWhatTheCallerStillNeeds) {
   this->open(options);
   this->append_numbers(1, 400);
   this->log_->set_retain_from(Position(0, 100));
-  ASSERT_TRUE(this->log_->enforce_retention().ok());
+  this->enforce_retention();
   EXPECT_LE(this->log_->begin(), Position(0, 100));
   EXPECT_GT(this->log_->begin(), Position(0, 1));
   this->log_->set_retain_from(Position(0, 400));
-  ASSERT_TRUE(this->log_->enforce_retention().ok());
+  this->enforce_retention();
   EXPECT_GT(this->log_->begin(), Position(0, 100));
   EXPECT_EQ(this->log_->status().segments, 1U);
 }
@@ -358,6 +386,21 @@ TYPED_TEST_P(LogContract, ReadingByEventTimeOutsideOfEverythingFinishes) {
   auto reader = this->log_->read_events(500, 600);
   log::Batch batch;
   EXPECT_EQ(reader.value()->next(batch, this->kLong).value(), log::ReadOutcome::finished);
+}
+
+TYPED_TEST_P(LogContract, ItsIdentityIsItsOwnAndKept) {
+  this->open(this->small_segments());
+  const std::string identity = this->log_->identity();
+  EXPECT_EQ(identity.size(), 32U);
+  this->append_numbers(1, 150);
+  EXPECT_EQ(this->log_->identity(), identity);
+  if (TypeParam::kKeeps) {
+    this->log_.reset();
+    this->open(this->small_segments());
+    EXPECT_EQ(this->log_->identity(), identity);
+  }
+  TypeParam other;
+  EXPECT_NE(other.open(this->small_segments())->identity(), identity);
 }
 
 TYPED_TEST_P(LogContract, WhatWasAppendedIsThereAfterOpeningAgain) {
@@ -397,9 +440,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     CloseRefusesAppendsAndFinishesReaders, CloseWakesAWaitingReader, AReaderMayOutliveTheLog,
     ARecordLargerThanASegmentIsRefusedAlone, ASnapshotComesFirstInEachNewSegment,
     AnEmptySnapshotPutsNone, RetentionBySizeRemovesTheOldestSegments,
-    RetentionOvertakesAReaderAndSaysSo, RetentionByAgeCountsTheNewestRecordOfASegment,
-    RetentionKeepsWhatTheCallerStillNeeds, ReadsByEventTime,
-    ReadingByEventTimeOutsideOfEverythingFinishes, WhatWasAppendedIsThereAfterOpeningAgain,
-    RecoverWithoutAnErrorChangesNothing, SyncOfEverythingVisibleSucceeds);
+    OnlyWholeSegmentsBeforeThePositionAreRemoved, RetentionOvertakesAReaderAndSaysSo,
+    RetentionByAgeCountsTheNewestRecordOfASegment, RetentionKeepsWhatTheCallerStillNeeds,
+    ReadsByEventTime, ReadingByEventTimeOutsideOfEverythingFinishes, ItsIdentityIsItsOwnAndKept,
+    WhatWasAppendedIsThereAfterOpeningAgain, RecoverWithoutAnErrorChangesNothing,
+    SyncOfEverythingVisibleSucceeds);
 
 }  // namespace tapeline::test

@@ -385,6 +385,20 @@ TEST_P(StoreContract, RemovedBarsAreGoneAndMayComeAgain) {
   EXPECT_EQ(symbols, (std::vector<std::string>{"AAPL", "MSFT"}));
 }
 
+TEST_P(StoreContract, BelongsToOneLogOnceItHoldsSomething) {
+  EXPECT_EQ(store_->log().value(), "");
+  ASSERT_TRUE(store_->bind_to_log("first").ok());
+  ASSERT_TRUE(store_->bind_to_log("second").ok()) << "nothing of the first is in it";
+  write({sample_row("AAPL", kMinute, 0, 9)});
+  EXPECT_TRUE(store_->bind_to_log("second").ok());
+  EXPECT_TRUE(store_->bind_to_log("").ok()) << "a log that does not tell is not told apart";
+  const auto refused = store_->bind_to_log("third");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code(), ErrorCode::invalid);
+  EXPECT_NE(refused.error().message().find("another log (second)"), std::string::npos);
+  EXPECT_EQ(store_->log().value(), "second");
+}
+
 TEST_P(StoreContract, ContentOutlivesTheStore) {
   if (!place_->durable()) GTEST_SKIP() << "this store keeps nothing beyond its life";
   const BarRow want = sample_row("AAPL", kMinute, 0, 9);

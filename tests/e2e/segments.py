@@ -85,6 +85,12 @@ def read_segment(path):
     return entries, end < len(data) or end == 0
 
 
+def metadata(path):
+    """What the segment's header says, as any Avro library gives it."""
+    with open(path, "rb") as file:
+        return fastavro.reader(file).metadata
+
+
 def read_all(paths):
     """Entries of all segments in order; fails when any of them is torn."""
     entries = []

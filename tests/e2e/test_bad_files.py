@@ -245,6 +245,7 @@ def test_a_lost_store_is_rebuilt_from_the_log(tapeline, small, oracle_of, assert
         (["run", "--port", "http"], 2, ["serve.port = http", "whole number from 0 to 65535"]),
         (["replay", "none.csv", "--speed", "0"], 2, ["--speed 0", "positive number", "max"]),
         (["simulate", "--recording", "none.csv"], 1, ["none.csv", "no such file"]),
+        (["run", "--symbols", ""], 2, ["--symbols", "names no symbol"]),
         (["simulate", "--misbehave", "duplicat=1"], 2, ["duplicat", "duplicate"]),
         (["simulate", "--rate", "-5"], 2, ["simulate.rate", "-5"]),
         (["bars", "--intervals", "7m"], 2, ["7m", "5m"]),

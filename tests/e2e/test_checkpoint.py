@@ -1,5 +1,6 @@
 """The checkpoint is a convenience: whatever becomes of it, the bars are those of the log."""
 
+import base64
 import json
 import re
 import sqlite3
@@ -40,12 +41,12 @@ def rows_of(tapeline):
 PIECES = (0, 500, 1000, 1500, 4000)
 
 
-def replay_piece(tapeline, small, number):
+def replay_piece(tapeline, small, number, code=0):
     """Each piece is a recording of its own, so a process and a source of its own; later ones are late for earlier bars."""
     header, *rows = small.read_text().splitlines(keepends=True)
     piece = tapeline.folder / f"{number}.csv"
     piece.write_text("".join([header, *rows[PIECES[number] : PIECES[number + 1]]]))
-    tapeline.replay(piece)
+    return tapeline.run(*tapeline.replay_arguments(piece), code=code)
 
 
 def later(tapeline, small):
@@ -147,6 +148,162 @@ def test_after_retention_cut_the_log_no_bar_of_before_is_lost_or_rewritten(name,
     assert rows_of(stopped) == before
     later(stopped, small)
     assert rows_of(stopped) == rows_of(undisturbed)
+
+
+def spoil_snapshots(tapeline):
+    """No segment's first block can be read any more, and so no snapshot."""
+    for path in tapeline.segments():
+        if not begins_with_snapshot(path):
+            continue
+        data = bytearray(path.read_bytes())
+        with open(path, "rb") as file:
+            segments.take_header(file)
+            at = file.tell()
+        data[at + 8] ^= 1
+        path.write_bytes(data)
+
+
+@pytest.mark.parametrize("log", ["whole", "cut"])
+@pytest.mark.parametrize("left", ["checkpoint", "snapshots", "nothing"])
+@pytest.mark.parametrize("how", ["middle", "version"])
+def test_whatever_is_left_of_the_state_no_bar_is_wrong(how, left, log, stopped, undisturbed, small):
+    """Damage or another version, of the checkpoint and of every snapshot, with and without the log's beginning."""
+    if log == "cut":
+        without_beginning(stopped)
+    _, state = checkpoint_of(stopped)
+    if left == "checkpoint":
+        spoil_snapshots(stopped)
+    else:
+        change_store(stopped, "UPDATE checkpoint SET state = ?", SPOILED[how](state))
+    if left == "nothing":
+        spoil_snapshots(stopped)
+    if left == "nothing" and log == "cut":
+        before = rows_of(stopped)
+        replay_piece(stopped, small, 3, code=1)
+        refused = stopped.run(*stopped.replay_arguments(small), code=1).stderr
+        assert "neither the store's checkpoint nor a snapshot in the log tells the state" in refused
+        assert "restore the data directory from a copy" in refused
+        assert rows_of(stopped) == before
+        return
+    later(stopped, small)
+    assert show(stopped)["state"] == "whole"
+    if left == "nothing":
+        # The damaged blocks took a record or two with them; nothing else may differ.
+        assert len(rows_of(stopped)) == len(rows_of(undisturbed))
+    else:
+        assert rows_of(stopped) == rows_of(undisturbed)
+
+
+def test_a_checkpoint_of_the_version_before_is_read(make_tapeline, small):
+    """Its bytes are those that version 2 wrote of the same rows."""
+    golden = json.loads((harness.TESTS / "golden" / "checkpoint-version-2.json").read_text())
+    bars = []
+    for name in ("upgraded", "new"):
+        tapeline = make_tapeline(name)
+        rows = small.read_text().splitlines(keepends=True)
+        first = tapeline.folder / "first.csv"
+        first.write_text("".join(rows[: 1 + golden["rows"]]))
+        tapeline.replay(first)
+        if name == "upgraded":
+            assert checkpoint_of(tapeline)[0] == golden["position"]
+            state = base64.b64decode("".join(golden["state"]))
+            change_store(tapeline, "UPDATE checkpoint SET state = ?", state)
+            assert show(tapeline)["state"] == "whole"
+        second = tapeline.folder / "second.csv"
+        second.write_text("".join([rows[0], *rows[1 + golden["rows"] : 500]]))
+        assert "checkpoint_dropped" not in tapeline.replay(second).stderr
+        bars.append(rows_of(tapeline))
+    assert bars[0] == bars[1]
+
+
+def test_a_lost_store_beside_a_cut_log_gives_whole_bars_only(stopped, undisturbed, small):
+    without_beginning(stopped)
+    for path in stopped.data.glob("bars.sqlite*"):
+        path.unlink()
+    replay_piece(stopped, small, 3)
+    made, whole = rows_of(stopped), rows_of(undisturbed)
+    assert 0 < len(made) < len(whole)
+    content = {row[:12]: row for row in whole}
+    assert all(row[:12] in content for row in made), "a bar lacks trades that retention removed"
+
+
+ANOTHER_LOG = (
+    "was written beside another log (",
+    "put the log and the store of one data directory together again, or remove the store",
+)
+
+
+@pytest.mark.parametrize("command", ["replay", "verify", "bars", "recompute", "export"])
+def test_a_store_of_another_log_is_refused_with_what_to_do(command, stopped, make_tapeline, small):
+    """Also when its log is long enough for the checkpoint's position."""
+    other = make_tapeline("other", **harness.SMALLEST)
+    for number in range(3):
+        replay_piece(other, small, number)
+    for path in stopped.data.glob("bars.sqlite*"):
+        path.unlink()
+    for path in other.data.glob("bars.sqlite*"):
+        (stopped.data / path.name).write_bytes(path.read_bytes())
+    arguments = {
+        "replay": stopped.replay_arguments(small),
+        "verify": ["verify", "--data-dir", stopped.data],
+        "bars": ["bars", "AAPL", "--data-dir", stopped.data],
+        "recompute": ["recompute", "--from", "2000-01-01", "--to", "2100-01-01", "--data-dir", stopped.data],
+        "export": ["export", "bars", "--data-dir", stopped.data, "--format", "csv"],
+    }[command]
+    done = stopped.run(*arguments, code=1)
+    assert all(part in done.stderr for part in ANOTHER_LOG), str(done)
+    for path in stopped.data.glob("bars.sqlite*"):
+        path.unlink()
+    later(stopped, small)
+    assert show(stopped)["state"] == "whole"
+
+
+def test_every_segment_names_its_log(stopped):
+    names = {segments.metadata(path)["tapeline.log"] for path in stopped.segments()}
+    assert len(names) == 1 and re.fullmatch(r"[0-9a-f]{32}", names.pop())
+
+
+def bars_touched_by(tapeline, small, number):
+    """Some stored bars that the rows of a piece fall into."""
+    rows = small.read_text().splitlines()[1 + PIECES[number] : 1 + PIECES[number + 1]]
+    touched = {(row.split(",")[0], int(row.split(",")[3]) // 300_000 * 300_000) for row in rows}
+    with sqlite3.connect(tapeline.data / "bars.sqlite") as database:
+        stored = database.execute("SELECT symbol, start_ms FROM bars WHERE interval_ms = 300000").fetchall()
+    database.close()
+    return sorted(touched & set(stored))
+
+
+@pytest.mark.parametrize("column", ["state = x'00'", "open = 'nonsense'"])
+def test_a_damaged_bar_is_named_and_made_anew_from_the_log(column, stopped, undisturbed, small):
+    symbol, start = bars_touched_by(stopped, small, 3)[0]
+    where = "WHERE symbol = ? AND start_ms = ? AND interval_ms = 300000 AND basis = 'all'"
+    change_store(stopped, f"UPDATE bars SET {column} {where}", symbol, start)
+    first = replay_piece(stopped, small, 3, code=None)
+    told = first.stderr
+    if first.code != 0:
+        assert first.code == 1 and "start again, and the damaged bars are made anew" in told
+        assert f"the stored bar {symbol} 5m" in told
+        told += replay_piece(stopped, small, 3).stderr
+    assert f"the stored bar {symbol} 5m" in told and "made anew from the log" in told
+    assert rows_of(stopped) == rows_of(undisturbed)
+
+
+def test_a_damaged_bar_that_the_log_no_longer_holds_is_sealed_and_the_rest_goes_on(stopped, undisturbed, small):
+    symbol, start = bars_touched_by(stopped, small, 3)[0]
+    where = "WHERE symbol = ? AND start_ms = ? AND interval_ms = 300000 AND basis = 'all'"
+    without_beginning(stopped)
+    change_store(stopped, f"UPDATE bars SET state = x'00' {where}", symbol, start)
+    told = replay_piece(stopped, small, 3, code=None).stderr
+    told += replay_piece(stopped, small, 3).stderr
+    assert f"the stored bar {symbol} 5m" in told and "cannot be made anew" in told
+    with sqlite3.connect(stopped.data / "bars.sqlite") as database:
+        assert database.execute(f"SELECT gap, state FROM bars {where}", (symbol, start)).fetchone() == (1, b"")
+    database.close()
+
+    def rest(rows):
+        return [row for row in rows if (row[0], row[1], row[3]) != (symbol, 300_000, start)]
+
+    assert rest(rows_of(stopped)) == rest(rows_of(undisturbed))
 
 
 def test_show_says_what_it_holds(stopped, small):

@@ -140,6 +140,32 @@ def test_law_7_killed_while_replaying_nothing_enters_twice(small, make_tapeline,
     assert_same_bars(let_in(recording), tapeline.export_bars())
 
 
+def test_law_7_a_recording_resumed_by_other_settings_has_each_element_once(small, make_tapeline, tmp_path):
+    """Killed among rows that are put aside; by the settings of the next start they would be let in."""
+    rows = feeds.rows_of(small)[:20]
+    far = [rows[0] | {"trade_timestamp_ms": str(YEAR_9000_MS + at)} for at in range(150_000)]
+    recording = feeds.write_rows(tmp_path / "far.csv", [*rows[:10], *far, *rows[10:]])
+    tapeline = make_tapeline("resumed")
+    process = tapeline.start("replay", recording, "--data-dir", tapeline.data)
+    letters = tapeline.data / "dead_letters"
+    harness.wait_until(lambda: sum(path.stat().st_size for path in letters.glob("*.avro")) > 100_000, "letters", 60, 0)
+    assert process.running(), "a larger recording is needed"
+    process.kill()
+    process.wait()
+    aside = len(tapeline.dead_letters())
+    assert 0 < aside < len(far) and len(logged(tapeline)) <= 10
+    tapeline.run("replay", recording, "--data-dir", tapeline.data, *LET_IN)
+    assert len(logged(tapeline)) == len(far) + 20 - aside
+    assert len(tapeline.dead_letters()) == aside
+    for put_in in (aside, 0):
+        assert f"{put_in} trades put in" in dead_letters(tapeline, "replay", "--all", *LET_IN).stdout
+        ids = [segments.identity(trade) for trade in logged(tapeline)]
+        assert len(ids) == len(set(ids)) == len(far) + 20
+    bars = tapeline.run("export", "bars", "--data-dir", tapeline.data, "--intervals", "1d", "--format", "csv").stdout
+    counts = [int(bar["count"]) + int(bar["price_update_count"]) for bar in csv.DictReader(io.StringIO(bars))]
+    assert sum(counts) == len(far) + 20
+
+
 def log_bytes(tapeline):
     return sum(path.stat().st_size for path in tapeline.segments())
 

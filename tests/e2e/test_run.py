@@ -95,3 +95,15 @@ def test_the_readmes_own_look_at_the_data_works_while_it_runs(tapeline):
     assert done.returncode == 0, done.stderr
     assert "'symbol'" in done.stdout
     assert live.process.running()
+
+
+def test_symbols_of_the_settings_are_looked_up_when_that_is_wanted(tapeline):
+    live = run(tapeline, "--symbols", "AAPL,NOPE", "--set", "feed.validate_symbols=true")
+    live.process.wait_for("the feed knows no symbol NOPE", where="stderr")
+
+    def states():
+        return {one["symbol"]: one["state"] for one in ask(live, "/api/v1/symbols")["symbols"]}
+
+    harness.wait_until(lambda: states().get("AAPL") == "subscribed", "AAPL to be subscribed", 30)
+    assert "NOPE" not in states()
+    live.stop()

@@ -456,6 +456,7 @@ void World::step_engine() {
     case EngineStep::finished:
       engine_at_ = now() + milliseconds(100);
       break;
+    case EngineStep::damaged:
     case EngineStep::failed:
       engine_at_ = now() + app::PipelineCore::kRetryDelay;
       break;

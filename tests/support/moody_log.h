@@ -14,6 +14,7 @@ struct MoodyLog : log::Log {
   MoodyLog(const Clock& clock, log::RecordFormat format)
       : inner(log::make_memory_log(clock, std::move(format))) {}
 
+  std::string identity() const override { return inner->identity(); }
   Position begin() const override { return inner->begin(); }
   Position end() const override { return inner->end(); }
   Result<std::unique_ptr<log::Reader>> read(Position from) override { return inner->read(from); }
@@ -35,7 +36,10 @@ struct MoodyLog : log::Log {
     inner->set_snapshot_source(std::move(source));
   }
   void set_retain_from(Position position) override { inner->set_retain_from(position); }
-  Result<log::Cut> enforce_retention() override { return inner->enforce_retention(); }
+  Result<log::Cut> due_cut() override { return inner->due_cut(); }
+  Result<log::Cut> remove_before(Position position) override {
+    return inner->remove_before(position);
+  }
   Result<> close() override { return inner->close(); }
   Status status() const override {
     Status status = inner->status();

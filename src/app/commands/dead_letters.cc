@@ -266,7 +266,7 @@ int replay_dead_letters(Config& config, const DeadLetterArguments& arguments) {
 
   const ingest::StageOptions options = ingest::replay_stage_options(config.ingest);
   ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics, options);
-  tape.log_ingest_settings(config, stage);
+  tape.prepare_for_letters(config, stage);
   ingest::LetterReplayer replayer(stage, clock, options, [&](const std::string& source) {
     const auto* known = tape.source(source);
     return known == nullptr ? model::ReplayedSet() : known->replayed;

@@ -78,7 +78,7 @@ int replay(Config& config, const ReplayArguments& arguments) {
 
   ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics,
                       ingest::replay_stage_options(config.ingest));
-  tape.log_settings(config, stage);
+  tape.prepare(config, stage);
 
   ProgressLine line(clock);
   ingest::Replayer replayer(

@@ -10,6 +10,7 @@
 #include "app/proof.h"
 #include "app/publisher.h"
 #include "app/recordings.h"
+#include "app/retention.h"
 #include "app/session.h"
 #include "app/signals.h"
 #include "app/simulator_thread.h"
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kStoredEvery{100};
 constexpr std::chrono::seconds kSampleEvery{1};
-constexpr std::chrono::minutes kRetentionEvery{1};
 
 /// What is run and how it is called.
 struct Plan {
@@ -126,8 +126,15 @@ class Run {
     origin_->start();
     every(kStoredEvery, stored_timer_,
           [this] { service_->stored(session_->pipeline().status().stored); });
-    every(kSampleEvery, sample_timer_, [this] { board_->sample(); });
-    every(kRetentionEvery, retention_timer_, [this] { cut_log(); });
+    every(kSampleEvery, sample_timer_, [this] {
+      board_->sample();
+      // What is received goes on being wrong on the screen; the next start repairs it.
+      if (!session_->pipeline().status().damage.empty()) loop_.stop();
+    });
+    retention_ = std::make_unique<Retention>(
+        *session_->tape().log, [this] { return session_->pipeline().status().cut_before; });
+    every(std::chrono::milliseconds(config_.log.retention_every_ms), retention_timer_,
+          [this] { cut_log(); });
     return {};
   }
 
@@ -209,20 +216,22 @@ class Run {
   /// Removing files may take long: not on the loop's thread.
   void cut_log() {
     workers_->run([this] {
-      const log::Cut cut = enforce(*session_->tape().log);
-      if (cut.segments > 0) loop_.post([this, cut] { origin_->note_cut(cut); });
-      enforce(*session_->tape().dead_letter_log);
+      auto cut = retention_->step();
+      if (!cut) events::retention_failed(cut.error().message());
+      if (cut && cut.value())
+        loop_.post([this, cut = *std::move(cut).value()] { origin_->note_cut(cut); });
+      if (const auto done = cut_letters(*session_->tape().dead_letter_log); !done)
+        events::retention_failed(done.error().message());
     });
   }
 
-  static log::Cut enforce(log::Log& log) {
-    const auto cut = log.enforce_retention();
-    if (!cut) {
-      events::retention_failed(cut.error().message());
-      return {};
-    }
-    if (cut.value().segments > 0) events::log_cut(cut.value().records, cut.value().bytes);
-    return cut.value();
+  /// Nothing follows from dead letters, so nothing has to say that they are gone.
+  static Result<> cut_letters(log::Log& letters) {
+    const auto due = letters.due_cut();
+    if (!due) return due.error();
+    const auto cut = letters.remove_before(due.value().begin);
+    if (!cut) return cut.error();
+    return {};
   }
 
   inline static const std::vector<std::string> kSimulatedSymbols = {
@@ -245,6 +254,7 @@ class Run {
   std::unique_ptr<LiveProofs> proofs_;
   std::unique_ptr<serve::Service> service_;
   std::unique_ptr<Origin> origin_;
+  std::unique_ptr<Retention> retention_;  // Used by the workers' thread.
   net::Timer stored_timer_;
   net::Timer sample_timer_;
   net::Timer retention_timer_;

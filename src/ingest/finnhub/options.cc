@@ -50,9 +50,10 @@ void declare_symbols(settings::Declarer& declarer, Options& options) {
   declarer.list("symbols", options.symbols,
                 "Symbols to subscribe to, such as AAPL or "
                 "BINANCE:BTCUSDT.");
-  declarer.boolean("validate_symbols", options.validate_symbols,
-                   "Look a symbol up by REST before it is added while the program runs; those of "
-                   "feed.symbols are asked for as they are.");
+  declarer.boolean(
+      "validate_symbols", options.validate_symbols,
+      "Look a symbol up by REST before it is asked for; one that the feed does not know "
+      "is left out and told. What cannot be looked up is asked for as it is.");
   declarer.integer("symbols_max", options.symbols_max, 1, 100'000, "symbols",
                    "How many symbols the plan of the key allows at once; a lower limit of the feed "
                    "is learned from its answers.");

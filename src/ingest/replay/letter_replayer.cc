@@ -63,6 +63,10 @@ Result<> LetterReplayer::take(const model::DeadLetter& letter, int64_t sequence,
     ++outcome.known;
     return {};
   }
+  if (stage_.beyond_retention(element.trade.symbol, element.trade.event_time)) {
+    outcome.still.push_back(RejectReason::beyond_retention);
+    return {};
+  }
   if (!set.add(letter.epoch, sequence))
     return make_error(ErrorCode::full,
                       "cannot put in more dead letters of {}: {} ranges of them are in the log, "

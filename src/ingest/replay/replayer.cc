@@ -65,7 +65,7 @@ Result<> Replayer::play(const std::string& path, const ReplayOptions& options) {
     return {};
   }
 
-  stage_.open_epoch({source.value(), 0, options.clock, before.sequence});
+  stage_.open_epoch({source.value(), 0, options.clock, before.sequence, before.aside});
   paced_ = false;
   last_tick_s_ = 0;
   now_ = clock_.wall();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,8 +18,9 @@ namespace tapeline::ingest {
 
 /// What the log already holds of a recording.
 struct ReplayedBefore {
-  int64_t sequence = 0;  ///< Elements up to this one are logged.
-  bool ended = false;    ///< It was read to its end.
+  int64_t sequence = 0;                     ///< Elements up to this one are logged.
+  bool ended = false;                       ///< It was read to its end.
+  std::shared_ptr<const PutAside> aside{};  ///< Of elements behind `sequence`.
 };
 
 struct ReplayOptions {

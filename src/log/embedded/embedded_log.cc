@@ -1,7 +1,10 @@
 #include "log/embedded/embedded_log.h"
 
+#include <fmt/format.h>
+
 #include <thread>
 
+#include "base/random.h"
 #include "log/embedded/group_commit.h"
 
 namespace tapeline::log {
@@ -102,8 +105,10 @@ class SteppedEmbeddedLog final : public GroupCommit {
 
 class EmbeddedSource final : public Source {
  public:
-  explicit EmbeddedSource(std::shared_ptr<State> state) : source_(std::move(state), false) {}
+  explicit EmbeddedSource(const std::shared_ptr<State>& state)
+      : identity_(state->identity), source_(state, false) {}
 
+  std::string identity() const override { return identity_; }
   Position begin() const override { return source_.begin(); }
   Position end() const override { return source_.end(); }
   Result<std::unique_ptr<Reader>> read(Position from) override { return source_.read(from); }
@@ -112,8 +117,16 @@ class EmbeddedSource final : public Source {
   }
 
  private:
+  const std::string identity_;
   StateSource source_;
 };
+
+std::string make_identity(uint64_t seed) {
+  // Markers are made of the seed itself.
+  Random random(~seed);
+  const uint64_t first = random.next();
+  return fmt::format("{:016x}{:016x}", first, random.next());
+}
 
 }  // namespace
 }  // namespace embedded
@@ -131,6 +144,8 @@ Result<std::unique_ptr<Kind>> open_log(const EmbeddedSetup& setup) {
     if (const std::string index = embedded::index_path(path); setup.files.exists(index))
       TAPELINE_TRY(setup.files.remove(index));
   }
+  if (loaded.value().state->segments.empty())
+    loaded.value().state->identity = embedded::make_identity(setup.seed);
   const embedded::Examined last = loaded.value().last;
   auto log = std::make_unique<Kind>(setup, std::move(loaded.value()));
   TAPELINE_TRY(log->start(last, setup.generation));
@@ -159,8 +174,7 @@ Result<std::unique_ptr<Source>> open_embedded_source(const EmbeddedSetup& setup)
   auto loaded = embedded::load(setup);
   if (!loaded) return loaded.error();
   loaded.value().state->finished = true;
-  return std::unique_ptr<Source>(
-      std::make_unique<embedded::EmbeddedSource>(std::move(loaded.value().state)));
+  return std::unique_ptr<Source>(std::make_unique<embedded::EmbeddedSource>(loaded.value().state));
 }
 
 }  // namespace tapeline::log

@@ -805,9 +805,9 @@ TEST_F(EmbeddedLogTest, ASegmentWithoutTimesIsAsOldAsTheNextOne) {
   append_at(Times{}, 2);
   append_at(test::times_of(kDay), 3);
   clock_.advance(std::chrono::microseconds(2 * kDay));
-  EXPECT_EQ(log_->enforce_retention().value().segments, 0U);
+  EXPECT_EQ(log_->due_cut().value().segments, 0U);
   clock_.advance(std::chrono::microseconds(1));
-  EXPECT_EQ(log_->enforce_retention().value().segments, 2U);
+  EXPECT_EQ(log_->due_cut().value().segments, 2U);
 }
 
 // Other programs, other versions.

@@ -98,9 +98,10 @@ Parse get_metadata(Scanner& scanner, Metadata& metadata) {
 
 /// Of everything in the header that the format itself does not protect.
 std::string header_checksum(std::string_view schema, std::string_view position,
-                            std::string_view version, std::string_view marker) {
+                            std::string_view version, std::string_view log,
+                            std::string_view marker) {
   uint32_t crc = crc32(schema);
-  for (const std::string_view part : {position, version, marker}) crc = crc32(part, crc);
+  for (const std::string_view part : {position, version, log, marker}) crc = crc32(part, crc);
   return fmt::format("{:08x}", crc);
 }
 
@@ -123,13 +124,14 @@ uint32_t load_big_endian(const char* in) {
 std::string encode_header(const Header& header) {
   const std::string position = std::to_string(header.first.raw());
   const std::string version = std::to_string(kFormatVersion);
-  const std::vector<std::pair<std::string_view, std::string>> metadata{
+  std::vector<std::pair<std::string_view, std::string>> metadata{
       {"avro.schema", header.schema},
       {"avro.codec", "snappy"},
       {"tapeline.format_version", version},
       {"tapeline.first_position", position},
       {"tapeline.header_crc32",
-       header_checksum(header.schema, position, version, as_view(header.marker))}};
+       header_checksum(header.schema, position, version, header.log, as_view(header.marker))}};
+  if (!header.log.empty()) metadata.emplace_back("tapeline.log", header.log);
   std::string out(kMagic);
   add_long(out, static_cast<int64_t>(metadata.size()));
   for (const auto& [key, value] : metadata) {
@@ -154,9 +156,10 @@ Parse parse_header(std::string_view bytes, Header& header) {
   const std::string& position = metadata["tapeline.first_position"];
   const std::string& version = metadata["tapeline.format_version"];
   header.schema = metadata["avro.schema"];
+  header.log = metadata["tapeline.log"];
   if (metadata["avro.codec"] != "snappy" || version != std::to_string(kFormatVersion) ||
       metadata["tapeline.header_crc32"] !=
-          header_checksum(header.schema, position, version, marker))
+          header_checksum(header.schema, position, version, header.log, marker))
     return Parse::damaged;
   int64_t raw = 0;
   std::from_chars(position.data(), position.data() + position.size(), raw);

@@ -14,6 +14,7 @@ namespace tapeline::log::embedded {
 
 inline constexpr int kFormatVersion = 1;
 inline constexpr size_t kMarkerBytes = 16;
+inline constexpr size_t kIdentityBytes = 32;
 /// Of a segment's head; a longer one is damage.
 inline constexpr size_t kHeaderBytesMax = 1 << 20;
 /// Of a block's bytes as stored, and uncompressed; a longer one is damage.
@@ -35,6 +36,7 @@ struct Header {
   Position first;      ///< Of the segment's first record.
   Marker marker{};     ///< Ends the header and each block.
   uint64_t bytes = 0;  ///< Set by parse_header: where the first block begins.
+  std::string log;     ///< The log's identity; a segment may be without.
 };
 
 std::string encode_header(const Header& header);

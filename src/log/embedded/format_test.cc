@@ -12,7 +12,8 @@ const Header kHeader{
     R"("string")",
     Position(2, 77),
     {'0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'},
-    0};
+    0,
+    "0123456789abcdef0123456789abcdef"};
 
 TEST(SegmentFormat, AHeaderIsReadAsItWasWritten) {
   const std::string bytes = encode_header(kHeader) + "blocks";
@@ -21,7 +22,16 @@ TEST(SegmentFormat, AHeaderIsReadAsItWasWritten) {
   EXPECT_EQ(header.schema, kHeader.schema);
   EXPECT_EQ(header.first, kHeader.first);
   EXPECT_EQ(header.marker, kHeader.marker);
+  EXPECT_EQ(header.log, kHeader.log);
   EXPECT_EQ(bytes.substr(header.bytes), "blocks");
+}
+
+TEST(SegmentFormat, AHeaderMayLackTheLogsIdentity) {
+  Header without = kHeader;
+  without.log.clear();
+  Header header = kHeader;
+  ASSERT_EQ(parse_header(encode_header(without), header), Parse::whole);
+  EXPECT_EQ(header.log, "");
 }
 
 TEST(SegmentFormat, AHeaderIsThatOfAnAvroContainer) {

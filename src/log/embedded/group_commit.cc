@@ -10,6 +10,13 @@ namespace {
 
 constexpr int64_t kMicrosecondsPerDay = 86'400'000'000;
 
+void count(Cut& cut, const Segment& removed, Position begin) {
+  ++cut.segments;
+  cut.bytes += removed.bytes;
+  cut.records += removed.end_ordinal - removed.first.ordinal();
+  cut.begin = begin;
+}
+
 }  // namespace
 
 void Block::add(Item& item) {
@@ -31,8 +38,8 @@ GroupCommit::GroupCommit(const EmbeddedSetup& setup, Loaded loaded, std::functio
       torn_bytes_(loaded.torn_bytes),
       state_(std::move(loaded.state)),
       source_(state_, true),
-      writer_(setup.files, setup.folder, setup.format.schema, durability_ != Durability::none,
-              setup.seed) {}
+      writer_(setup.files, setup.folder, setup.format.schema, state_->identity,
+              durability_ != Durability::none, setup.seed) {}
 
 Result<> GroupCommit::start(const Examined& last, uint64_t generation) {
   State& state = *state_;
@@ -158,60 +165,72 @@ Result<> GroupCommit::outcome() const {
   return {};
 }
 
-Result<Cut> GroupCommit::enforce_retention() {
-  Cut cut;
-  while (true) {
-    auto due = oldest_is_due();
-    if (!due) return due.error();
-    if (!due.value()) break;
-    std::shared_ptr<Segment> oldest;
-    {
-      const std::lock_guard lock(state_->mutex);
-      oldest = state_->segments.front();
-      state_->segments.pop_front();
-    }
-    ++cut.segments;
-    cut.bytes += oldest->bytes;
-    cut.records += oldest->end_ordinal - oldest->first.ordinal();
-    cut.times.merge(oldest->times.value_or(Times{}));
-    TAPELINE_TRY(state_->files.remove(oldest->path));
-    if (const std::string index = index_path(oldest->path); state_->files.exists(index))
-      TAPELINE_TRY(state_->files.remove(index));
-    state_->events.segment_removed(oldest->path, oldest->bytes);
+/// Segments that may go, and behind them the first that has to stay.
+GroupCommit::Segments GroupCommit::removable() const {
+  const std::lock_guard lock(state_->mutex);
+  Segments segments;
+  for (const auto& segment : state_->segments) {
+    segments.push_back(segment);
+    const bool needed = segments.size() > 1 && retain_from_ && segment->first > *retain_from_;
+    if (!needed) continue;
+    segments.pop_back();
+    break;
   }
+  return segments;
+}
+
+Result<Cut> GroupCommit::due_cut() {
+  Segments segments = removable();
+  uint64_t bytes = status().bytes;
+  Cut cut;
   cut.begin = begin();
+  for (; segments.size() > 1; segments.pop_front()) {
+    const Segment& oldest = *segments.front();
+    auto due = oldest_is_due(segments, bytes);
+    if (!due) return due.error();
+    if (!due.value()) return cut;
+    bytes -= oldest.bytes;
+    count(cut, oldest, segments[1]->first);
+  }
+  const auto bytes_max = static_cast<uint64_t>(options_.retention_bytes_max);
+  if (bytes_max > 0 && bytes > bytes_max && status().segments > cut.segments + 1)
+    state_->events.retention_held_back(bytes, options_.retention_bytes_max);
   return cut;
 }
 
-Result<bool> GroupCommit::oldest_is_due() {
-  std::deque<std::shared_ptr<Segment>> segments;
-  uint64_t bytes = 0;
-  bool needed = false;
-  {
-    const std::lock_guard lock(state_->mutex);
-    segments = state_->segments;
-    for (const auto& segment : segments) bytes += segment->bytes;
-    needed = segments.size() > 1 && retain_from_ && segments[1]->first > *retain_from_;
-  }
-  segments.pop_back();  // The active one stays.
-  if (segments.empty()) return false;
+Result<bool> GroupCommit::oldest_is_due(const Segments& segments, uint64_t bytes) {
   if (options_.retention_bytes_max > 0 &&
-      bytes > static_cast<uint64_t>(options_.retention_bytes_max)) {
-    if (needed) state_->events.retention_held_back(bytes, options_.retention_bytes_max);
-    if (needed) return false;
-    TAPELINE_TRY(source_.times_of(*segments.front()));  // For the cut.
+      bytes > static_cast<uint64_t>(options_.retention_bytes_max))
     return true;
-  }
-  if (options_.retention_days == 0 || needed) return false;
+  if (options_.retention_days == 0) return false;
   const int64_t kept_from =
       clock_.wall().time_since_epoch().count() - options_.retention_days * kMicrosecondsPerDay;
-  for (const auto& segment : segments) {
-    auto times = source_.times_of(*segment);
+  for (size_t i = 0; i + 1 < segments.size(); ++i) {
+    auto times = source_.times_of(*segments[i]);
     if (!times) return times.error();
     // One without any time (damaged, or nothing but a snapshot) is as old as what follows it.
     if (times.value().ingest_max != Times{}.ingest_max) return times.value().ingest_max < kept_from;
   }
   return false;
+}
+
+Result<Cut> GroupCommit::remove_before(Position position) {
+  Cut cut;
+  cut.begin = begin();
+  for (Segments segments = removable(); segments.size() > 1; segments.pop_front()) {
+    const Segment& oldest = *segments.front();
+    if (segments[1]->first > position) break;
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->segments.pop_front();
+    }
+    count(cut, oldest, segments[1]->first);
+    TAPELINE_TRY(state_->files.remove(oldest.path));
+    if (const std::string index = index_path(oldest.path); state_->files.exists(index))
+      TAPELINE_TRY(state_->files.remove(index));
+    state_->events.segment_removed(oldest.path, oldest.bytes);
+  }
+  return cut;
 }
 
 Log::Status GroupCommit::status() const {

@@ -52,9 +52,11 @@ class GroupCommit : public Log {
   Result<> flush() final;
   Result<> sync(Position position) final;
   Result<Position> recover() final;
-  Result<Cut> enforce_retention() final;
+  Result<Cut> due_cut() final;
+  Result<Cut> remove_before(Position position) final;
   Status status() const final;
 
+  std::string identity() const final { return state_->identity; }
   Position begin() const final { return source_.begin(); }
   Position end() const final { return source_.end(); }
   Result<std::unique_ptr<Reader>> read(Position from) final { return source_.read(from); }
@@ -104,7 +106,9 @@ class GroupCommit : public Log {
   uint64_t expected_bytes(uint64_t raw) const;
 
   // Called by the thread that enforces retention.
-  Result<bool> oldest_is_due();
+  using Segments = std::deque<std::shared_ptr<Segment>>;
+  Segments removable() const;
+  Result<bool> oldest_is_due(const Segments& segments, uint64_t bytes);
 
   // Called by the writer.
   Result<> write(std::vector<Item>& items);

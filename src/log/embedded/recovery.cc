@@ -113,7 +113,8 @@ Result<> read_newest(const State& state, SegmentFile& file, std::vector<Block>& 
 
 /// So few bytes are at most a header: the crash came while the file was made.
 bool holds_nothing(const State& state, const Segment& segment, const SegmentFile& file) {
-  const Header expected{state.format.schema, segment.first, {}, 0};
+  const Header expected{
+      state.format.schema, segment.first, {}, 0, std::string(kIdentityBytes, '0')};
   return file.limit() <= encode_header(expected).size();
 }
 

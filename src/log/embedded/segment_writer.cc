@@ -16,7 +16,7 @@ std::span<const std::byte> as_bytes_of(std::string_view text) {
 }  // namespace
 
 Result<> SegmentWriter::start(Position first) {
-  Header header{schema_, first, {}, 0};
+  Header header{schema_, first, {}, 0, log_};
   for (size_t i = 0; i < kMarkerBytes; i += sizeof(uint64_t)) {
     const uint64_t random = random_.next();
     std::memcpy(header.marker.data() + i, &random, sizeof random);

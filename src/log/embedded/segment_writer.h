@@ -16,11 +16,12 @@ namespace tapeline::log::embedded {
 class SegmentWriter {
  public:
   /// `durable` false: never asks anything of the device.
-  SegmentWriter(FileSystem& files, std::string folder, std::string schema, bool durable,
-                uint64_t seed)
+  SegmentWriter(FileSystem& files, std::string folder, std::string schema, std::string log,
+                bool durable, uint64_t seed)
       : files_(files),
         folder_(std::move(folder)),
         schema_(std::move(schema)),
+        log_(std::move(log)),
         durable_(durable),
         random_(seed) {}
 
@@ -62,6 +63,7 @@ class SegmentWriter {
   FileSystem& files_;
   const std::string folder_;
   const std::string schema_;
+  const std::string log_;  // Its identity.
   const bool durable_;
   Random random_;
   std::unique_ptr<File> file_;

@@ -125,6 +125,21 @@ Result<> find_ends(State& state) {
   return {};
 }
 
+/// As the newest segment says whose header can be read.
+Result<std::string> find_identity(const State& state) {
+  for (auto at = state.segments.rbegin(); at != state.segments.rend(); ++at) {
+    auto file = state.files.open_read((*at)->path);
+    if (!file && file.error().code() == ErrorCode::not_found) continue;
+    if (!file) return file.error();
+    SegmentFile segment(std::move(file.value()), (*at)->bytes);
+    Header header;
+    auto parse = segment.read_header(header);
+    if (!parse) return parse.error();
+    if (parse.value() == Parse::whole) return header.log;
+  }
+  return std::string();
+}
+
 }  // namespace
 
 Result<Loaded> load(const EmbeddedSetup& setup) {
@@ -159,6 +174,9 @@ Result<Loaded> load(const EmbeddedSetup& setup) {
   }
   TAPELINE_TRY(find_ends(state));
   load_times(state);
+  auto identity = find_identity(state);
+  if (!identity) return identity.error();
+  state.identity = std::move(identity).value();
   return loaded;
 }
 

@@ -45,6 +45,8 @@ struct State {
   std::mutex mutex;
   std::condition_variable grown;  ///< `end` moved, or `finished`.
 
+  std::string identity;  ///< Of the log; constant once it is loaded.
+
   // Guarded by mutex.
   std::deque<std::shared_ptr<Segment>> segments;  ///< By position; the last one is active.
   Position end;                                   ///< Behind the last visible record.

@@ -1,10 +1,13 @@
 #include "log/memory/memory_log.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 
+#include "base/random.h"
 #include "log/record_format.h"
 
 namespace tapeline::log {
@@ -151,19 +154,34 @@ class MemoryLog final : public Log {
     retain_from_ = position;
   }
 
-  Result<Cut> enforce_retention() override {
+  std::string identity() const override { return identity_; }
+
+  Result<Cut> due_cut() override {
     const std::lock_guard lock(state_->mutex);
     Cut cut;
-    while (state_->segments.size() > 1 && due(state_->segments.front())) {
+    cut.begin = state_->begin;
+    uint64_t bytes = 0;
+    for (const Segment& segment : state_->segments) bytes += segment.bytes;
+    for (size_t i = 0; i + 1 < state_->segments.size(); ++i) {
+      const Segment& segment = state_->segments[i];
+      if (is_needed(segment, cut.begin) || !is_due(segment, bytes)) break;
+      bytes -= segment.bytes;
+      count(cut, segment);
+    }
+    return cut;
+  }
+
+  Result<Cut> remove_before(Position position) override {
+    const std::lock_guard lock(state_->mutex);
+    Cut cut;
+    cut.begin = state_->begin;
+    while (state_->segments.size() > 1) {
       const Segment& segment = state_->segments.front();
-      ++cut.segments;
-      cut.bytes += segment.bytes;
-      cut.records += segment.records;
-      cut.times.merge(segment.times);
-      state_->begin = state_->begin.plus(segment.records);
+      if (is_needed(segment, cut.begin) || cut.begin.plus(segment.records) > position) break;
+      count(cut, segment);
+      state_->begin = cut.begin;
       state_->segments.pop_front();
     }
-    cut.begin = state_->begin;
     return cut;
   }
 
@@ -216,18 +234,27 @@ class MemoryLog final : public Log {
     }
   }
 
-  bool due(const Segment& oldest) const {
-    if (retain_from_ && state_->begin.plus(oldest.records) > *retain_from_) return false;
-    uint64_t bytes = 0;
-    for (const Segment& segment : state_->segments) bytes += segment.bytes;
+  static void count(Cut& cut, const Segment& segment) {
+    ++cut.segments;
+    cut.bytes += segment.bytes;
+    cut.records += segment.records;
+    cut.begin = cut.begin.plus(segment.records);
+  }
+
+  bool is_needed(const Segment& segment, Position first) const {
+    return retain_from_ && first.plus(segment.records) > *retain_from_;
+  }
+
+  bool is_due(const Segment& segment, uint64_t bytes) const {
     if (options_.retention_bytes_max > 0 &&
         bytes > static_cast<uint64_t>(options_.retention_bytes_max))
       return true;
     const int64_t now = clock_.wall().time_since_epoch().count();
     return options_.retention_days > 0 &&
-           oldest.times.ingest_max < now - options_.retention_days * kMicrosecondsPerDay;
+           segment.times.ingest_max < now - options_.retention_days * kMicrosecondsPerDay;
   }
 
+  const std::string identity_ = fmt::format("{:016x}{:016x}", random_seed(), random_seed());
   const Clock& clock_;
   const Options options_;
   const std::shared_ptr<State> state_;

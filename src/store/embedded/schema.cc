@@ -126,7 +126,12 @@ WHERE basis = 'eligible'
            AND own.basis = 'eligible' AND own.start_ms = shown.start_ms));
 )sql";
 
-constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3};
+/// The identity of the log whose records are in the bars.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE meta ADD COLUMN log TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr const char* kMigrations[] = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 

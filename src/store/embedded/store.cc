@@ -478,6 +478,14 @@ class EmbeddedReader final : public Reader {
   Statement gaps_, newest_gaps_, symbols_, checkpoint_;
 };
 
+Result<std::string> bound_log(Database& database) {
+  auto select = database.prepare("SELECT log FROM meta");
+  if (!select) return select.error();
+  const auto row = select.value().step();
+  if (!row) return row.error();
+  return row.value() ? std::string(select.value().text(0)) : std::string();
+}
+
 class EmbeddedStore final : public Store {
  public:
   EmbeddedStore(std::string path, Options options, bool writable)
@@ -491,6 +499,32 @@ class EmbeddedStore final : public Store {
 
   Result<std::unique_ptr<Reader>> open_reader() override {
     return EmbeddedReader::make(path_, options_);
+  }
+
+  Result<std::string> log() override {
+    auto database = connect(path_, Database::Access::read, options_);
+    if (!database) return database.error();
+    return bound_log(*database.value());
+  }
+
+  Result<> bind_to_log(const std::string& identity) override {
+    if (identity.empty()) return {};
+    auto database = connect(path_, Database::Access::write, options_);
+    if (!database) return database.error();
+    auto transaction = Transaction::begin(*database.value(), Transaction::Kind::write);
+    if (!transaction) return transaction.error();
+    const auto bound = bound_log(*database.value());
+    if (!bound) return bound.error();
+    if (bound.value() == identity) return {};
+    const auto filled = database.value()->number(
+        "SELECT EXISTS (SELECT 1 FROM bars) OR EXISTS (SELECT 1 FROM checkpoint)");
+    if (!filled) return filled.error();
+    if (filled.value() != 0) TAPELINE_TRY(check_log(path_, bound.value(), identity));
+    auto update = database.value()->prepare("UPDATE meta SET log = ?");
+    if (!update) return update.error();
+    update.value().bind(1, std::string_view(identity));
+    if (const auto done = update.value().step(); !done) return done.error();
+    return transaction.value().commit();
   }
 
   uint64_t bytes() const override {

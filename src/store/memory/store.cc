@@ -22,6 +22,7 @@ struct Content {
   std::map<Position, model::Gap> gaps;       // Guarded by mutex.
   std::map<std::string, SymbolRow> symbols;  // Guarded by mutex.
   std::optional<Checkpoint> checkpoint;      // Guarded by mutex.
+  std::string log;                           // Guarded by mutex.
 };
 
 class MemoryWriter final : public Writer {
@@ -159,6 +160,17 @@ class MemoryStore final : public Store {
   }
   Result<std::unique_ptr<Reader>> open_reader() override {
     return std::unique_ptr<Reader>(std::make_unique<MemoryReader>(content_));
+  }
+  Result<std::string> log() override {
+    std::lock_guard lock(content_->mutex);
+    return content_->log;
+  }
+  Result<> bind_to_log(const std::string& identity) override {
+    std::lock_guard lock(content_->mutex);
+    if (!content_->bars.empty() || content_->checkpoint)
+      TAPELINE_TRY(check_log("the store in memory", content_->log, identity));
+    if (!identity.empty()) content_->log = identity;
+    return {};
   }
   uint64_t bytes() const override {
     std::lock_guard lock(content_->mutex);

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "base/position.h"
+#include "base/result.h"
+#include "log/log.h"
+#include "model/retention.h"
+
+/// Removing old records. See docs/adr/0009-beyond-retention.md.
+namespace tapeline::app {
+
+/// First the log says what is removed, then it is removed: a log whose beginning is gone always
+/// tells of which trades. One owner thread.
+class Retention {
+ public:
+  /// `recorded`: before which position the log says that records are removed, as far as it was
+  /// read. Both must outlive the object.
+  Retention(log::Log& log, std::function<Position()> recorded)
+      : log_(log), recorded_(std::move(recorded)) {}
+
+  /// Removes what the log says is removed. Returns the next cut to record in it, if one is due;
+  /// each once. Reads at most kRecordsMax of the records that go.
+  Result<std::optional<model::RetentionCut>> step();
+
+  static constexpr uint64_t kRecordsMax = 8'000'000;
+
+ private:
+  Result<std::optional<model::RetentionCut>> plan(Position from);
+
+  log::Log& log_;
+  const std::function<Position()> recorded_;
+  Position planned_;  ///< By the cuts given so far.
+};
+
+}  // namespace tapeline::app
