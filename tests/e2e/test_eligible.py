@@ -12,6 +12,29 @@ import pytest
 ALL = "1s,1m,5m,1d"
 FIELDS = ("open", "high", "low", "close", "volume", "count", "priced_by")
 
+# What conditions move on 7 May 2010 of AAPL: by interval and start, of basis `all` and of `eligible`.
+MOVED = {
+    # Q, the market center's official open, repeats a trade of the tape: 100 shares, then the 306,775 of the opening
+    # cross, which has a print of its own (O). Its volume goes; it may be a high, and here is none.
+    (1_000, 1273239000000): {"volume": ("19120", "19020")},
+    (1_000, 1273239001000): {"volume": ("617400", "310625")},
+    # Derivatively priced (4): not the first of the day, so no open and no close; high, low and volume stay.
+    (1_000, 1273240191000): {"open": ("245.0069", "244.0525")},
+    (1_000, 1273243192000): {"close": ("232.8031", "235.23")},
+    (1_000, 1273244409000): {"open": ("236.191", "234.52")},
+    (1_000, 1273247736000): {"open": ("240.7262", "240.59")},
+    (1_000, 1273253245000): {"open": ("237.1493", "236.585")},
+    (1_000, 1273254008000): {"open": ("237.3326", "237.32")},
+    # M, the market center's official close: no trade of the tape, and no right at all.
+    (1_000, 1273262400000): {"close": ("235.65", "235.63"), "volume": ("3650", "3550"), "count": ("11", "10")},
+    # The day: M's close goes, and the volume of M and both Q.
+    (86_400_000, 1273204800000): {
+        "close": ("235.65", "235.63"),
+        "volume": ("58516190", "58209215"),
+        "count": ("335691", "335690"),
+    },
+}
+
 
 def rows_of(text):
     """The export's rows by interval and start."""
@@ -32,28 +55,7 @@ def test_what_conditions_moved_on_a_recorded_day(recording, tapeline, oracle_of,
         for field in FIELDS:
             if row[field] != after[key][field]:
                 moved[key][field] = (row[field], after[key][field])
-    assert {key: fields for key, fields in moved.items() if key[0] in (1_000, 86_400_000)} == {
-        # Q, the market center's official open, repeats a trade of the tape: 100 shares, then the 306,775 of the opening
-        # cross, which has a print of its own (O). Its volume goes; it may be a high, and here is none.
-        (1_000, 1273239000000): {"volume": ("19120", "19020")},
-        (1_000, 1273239001000): {"volume": ("617400", "310625")},
-        # Derivatively priced (4): not the first of the day, so no open and no close; high, low and volume stay.
-        (1_000, 1273240191000): {"open": ("245.0069", "244.0525")},
-        (1_000, 1273243192000): {"close": ("232.8031", "235.23")},
-        (1_000, 1273244409000): {"open": ("236.191", "234.52")},
-        (1_000, 1273247736000): {"open": ("240.7262", "240.59")},
-        (1_000, 1273253245000): {"open": ("237.1493", "236.585")},
-        (1_000, 1273254008000): {"open": ("237.3326", "237.32")},
-        # M, the market center's official close: no trade of the tape, and no right at all.
-        (1_000, 1273262400000): {"close": ("235.65", "235.63"), "volume": ("3650", "3550"), "count": ("11", "10")},
-        # The day: M's close goes, and the volume of M and both Q.
-        (86_400_000, 1273204800000): {
-            "close": ("235.65", "235.63"),
-            "volume": ("58516190", "58209215"),
-            "count": ("335691", "335690"),
-        },
-    }
-
+    assert {key: fields for key, fields in moved.items() if key[0] in (1_000, 86_400_000)} == MOVED
 
     # Official opens and the close (M and Q), each also of its second; prints that are derivatively priced.
     columns = ("--basis", "eligible", "--intervals", "1d", "--columns", "excluded_count,excluded_by")

@@ -10,6 +10,7 @@ import pytest
 from covered import Coverage, reaches
 from fake_feed import FakeFeed
 from test_bad_frames import frame
+from test_eligible import MOVED
 
 INTERVALS = "1s,1m,1h,1d"
 
@@ -131,6 +132,60 @@ def test_what_conditions_take_is_told_trade_by_trade(recording, tapeline):
     page = explain(tapeline, "AAPL", 1000, 1273262400000, "--basis", "eligible")
     assert ", of what conditions let through" in page and "store     has it as the log says" in page
     assert "conditions of its trades\n" in page
+
+
+NOT_THE_ONLY = (f"{CONDITIONAL} (it is not)", "")
+OPENED_AND_WAS_HIGH = ("open,high,low,close,volume", "open,high", "volume", "high", *NOT_THE_ONLY)
+OPENED = ("open,high,low,close,volume", "open", "volume", "", *NOT_THE_ONLY)
+REPEATED = ("volume", "", "volume", "", *NOT_THE_ONLY)
+NO_VOLUME = ("no open or close, no volume", "")
+
+# Of each second of MOVED, its prints with such conditions: price, volume, codes; in basis all what each moved and gives;
+# then the same of eligible, what conditions take from it, and why it is left out.
+PRINTS = {
+    1273239000000: [("243.51", "100", "20", "close,volume", "", "", "", *NO_VOLUME)],
+    1273239001000: [("244", "306775", "20", "volume", "", "", "", *NO_VOLUME)],
+    1273240191000: [("245.0069", "200", "1;32", *OPENED_AND_WAS_HIGH)],
+    1273243192000: [("232.8031", "100", "1;32", "low,close,volume", "low,close", "low,volume", "low", *NOT_THE_ONLY)],
+    1273244409000: [("236.191", "100", "1;32", *OPENED_AND_WAS_HIGH), ("236.191", "100", "1;32", *REPEATED)],
+    1273247736000: [("240.7262", "323", "1;32", *OPENED_AND_WAS_HIGH)],
+    1273253245000: [("237.1493", "100", "1;32", *OPENED_AND_WAS_HIGH), *[("237.1493", "100", "1;32", *REPEATED)] * 2],
+    1273254008000: [("237.3326", "400", "1;32", *OPENED), ("237.3326", "300", "1;32", *REPEATED)],
+    1273262400000: [("235.65", "100", "16", "close,volume", "close", "", "", "everything", "conditions")],
+}
+
+
+@pytest.mark.parametrize("recording", ["aapl_taq_20100507.csv.gz"], indirect=True)
+def test_each_print_that_conditions_hold_back_says_what_it_moved_and_why_not_more(recording, tapeline):
+    """Every second that test_eligible.py found moved: the named prints account for the whole difference."""
+    tapeline.replay(recording, intervals=INTERVALS, timeout=300)
+    seconds = {start_ms: fields for (interval_ms, start_ms), fields in MOVED.items() if interval_ms == 1000}
+    assert seconds.keys() == PRINTS.keys()
+    for start_ms, fields in seconds.items():
+        every = explained(tapeline, "AAPL", 1000, start_ms)
+        eligible = explained(tapeline, "AAPL", 1000, start_ms, basis="eligible")
+        before = {trade["id"]["sequence"]: trade for trade in every["trades"]}
+        held = [trade for trade in eligible["trades"] if trade["taken"]]
+        assert [
+            (
+                trade["price"],
+                trade["volume"],
+                ";".join(trade["conditions"]),
+                *(",".join(of[what]) for of in (before[trade["id"]["sequence"]], trade) for what in ("moved", "gives")),
+                trade["taken"],
+                trade["left_out"],
+            )
+            for trade in held
+        ] == PRINTS[start_ms]
+        for told, which in ((every, 0), (eligible, 1)):
+            check_gives(told["bar"], told["trades"])
+            assert {part: told["bar"][part] for part in fields if part != "count"} == {
+                part: values[which] for part, values in fields.items() if part != "count"
+            }
+            moved = sum(Decimal(trade["volume"]) for trade in told["trades"] if "volume" in trade["moved"])
+            assert moved == Decimal(told["bar"]["volume"])
+        for part in {"open", "close"} & fields.keys():
+            assert any(part in before[trade["id"]["sequence"]]["gives"] for trade in held)
 
 
 def test_a_print_that_is_the_first_of_its_day_is_told_so(tapeline, tmp_path):
