@@ -19,6 +19,12 @@ def newest(page):
     return page.locator("#chart").get_attribute("data-newest")
 
 
+def expect_marks(page, bars, gaps):
+    """How many bars the chart drew faint, and how many gaps it hatched, when it painted last."""
+    expect(page.locator("#chart")).to_have_attribute("data-gap-bars", bars, timeout=20_000)
+    expect(page.locator("#chart")).to_have_attribute("data-gap-spans", gaps, timeout=20_000)
+
+
 def wait_for_bars(page, count=1):
     harness.wait_until(
         lambda: int(page.locator("#chart").get_attribute("data-bars") or 0) >= count, "bars on the chart", 30
@@ -82,6 +88,7 @@ def test_it_says_so_when_the_program_is_away_and_catches_up_when_it_is_back(tape
     url = process.wait_for(harness.LISTENING).group(1)
     page.goto(url)
     wait_for_bars(page, 3)
+    expect_marks(page, "0", "0")
     process.kill()
     expect(page.locator("body")).to_have_attribute("data-connection", re.compile("closed|connecting"))
     expect(page.locator("#feed-state")).to_contain_text(re.compile("away|connecting"))
@@ -91,6 +98,7 @@ def test_it_says_so_when_the_program_is_away_and_catches_up_when_it_is_back(tape
     expect(page.locator("#gaps")).to_contain_text("crash", timeout=20_000)
     before = newest(page)
     harness.wait_until(lambda: newest(page) != before, "the chart to go on", 30)
+    expect_marks(page, re.compile("^[1-9]"), "1")
 
 
 def test_a_bar_shows_what_it_is_made_of(tapeline, page):

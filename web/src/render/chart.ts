@@ -39,6 +39,9 @@ class GapHatching implements ISeriesPrimitive<Time> {
   private spans: readonly { from: number; to: number }[] = [];
   color = "#888";
 
+  /** Called after each painting with how many spans were hatched, those in view. */
+  onPainted: (spans: number) => void = () => {};
+
   attached(param: SeriesAttachedParameter<Time>): void {
     this.chart = param.chart as unknown as IChartApi;
   }
@@ -62,6 +65,7 @@ class GapHatching implements ISeriesPrimitive<Time> {
     if (!chart) return;
     const scale = chart.timeScale();
     const half = scale.options().barSpacing / 2;
+    let painted = 0;
     target.useMediaCoordinateSpace(({ context, mediaSize }) => {
       context.save();
       context.strokeStyle = this.color;
@@ -84,9 +88,11 @@ class GapHatching implements ISeriesPrimitive<Time> {
         }
         context.stroke();
         context.restore();
+        ++painted;
       }
       context.restore();
     });
+    this.onPainted(painted);
   }
 }
 
@@ -100,12 +106,18 @@ export class CandleChart {
   private palette: Palette;
   private interval: Interval = "1s";
   private precision = -1;
+  /** Starts of the bars that are drawn faint. */
+  private readonly faint = new Set<number>();
 
   /** Called with the start of the bar below the pointer, or null. */
   onPoint: (startMs: number | null) => void = () => {};
   onClick: (startMs: number | null) => void = () => {};
 
-  constructor(container: HTMLElement, palette: Palette) {
+  /** Says on `container` what is marked: data-gap-bars drawn faint, data-gap-spans hatched in view. */
+  constructor(
+    private readonly container: HTMLElement,
+    palette: Palette,
+  ) {
     this.palette = palette;
     this.chart = createChart(container, {
       autoSize: true,
@@ -128,6 +140,7 @@ export class CandleChart {
     );
     this.chart.panes()[1]?.setStretchFactor(0.22);
     this.chart.panes()[0]?.setStretchFactor(0.78);
+    this.hatching.onPainted = (spans) => (container.dataset["gapSpans"] = String(spans));
     this.candles.attachPrimitive(this.hatching);
     this.markers = createSeriesMarkers(this.candles, []);
     this.chart.subscribeCrosshairMove((event) => {
@@ -158,6 +171,22 @@ export class CandleChart {
 
   /** Draws `bars` after `change`; all of them when the interval is another or gaps changed. */
   draw(bars: readonly Bar[], change: Change, gaps: readonly Gap[], interval: Interval): void {
+    this.drawSeries(bars, change, gaps, interval);
+    this.container.dataset["gapBars"] = String(this.faint.size);
+  }
+
+  scrollToNow(): void {
+    this.chart.timeScale().scrollToRealTime();
+  }
+
+  /** Called when the left edge comes near the oldest bar. */
+  onNearBeginning(handler: () => void): void {
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+      if (range && range.from < 10) handler();
+    });
+  }
+
+  private drawSeries(bars: readonly Bar[], change: Change, gaps: readonly Gap[], interval: Interval): void {
     if (interval !== this.interval) {
       this.interval = interval;
       this.chart.timeScale().applyOptions({ secondsVisible: kIntervalMs[interval] < 60_000 });
@@ -171,6 +200,7 @@ export class CandleChart {
       }
       return;
     }
+    this.faint.clear();
     const ms = kIntervalMs[interval];
     const empty: WhitespaceData<Time>[] = windowsInGaps(bars, gaps, ms, kGapWindowsMax).map((start) => ({
       time: seconds(start),
@@ -194,17 +224,6 @@ export class CandleChart {
         })),
     );
     this.showGaps(data, gaps, ms);
-  }
-
-  scrollToNow(): void {
-    this.chart.timeScale().scrollToRealTime();
-  }
-
-  /** Called when the left edge comes near the oldest bar. */
-  onNearBeginning(handler: () => void): void {
-    this.chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
-      if (range && range.from < 10) handler();
-    });
   }
 
   /** The line of VWAP, not drawn from the last bar before a gap: nothing is known between. */
@@ -253,6 +272,8 @@ export class CandleChart {
     const strong = up ? this.palette.up : this.palette.down;
     const faint = up ? this.palette.upFaint : this.palette.downFaint;
     const edge = bar.gap ? faint : strong;
+    if (edge === faint) this.faint.add(bar.start_ms);
+    else this.faint.delete(bar.start_ms);
     return {
       time,
       open: Number(bar.open),
