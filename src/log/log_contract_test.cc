@@ -1,6 +1,7 @@
 #include "contract/log_contract.h"
 
 #include "base/metrics.h"
+#include "base/random.h"
 #include "log/embedded/embedded_log.h"
 #include "log/memory/memory_log.h"
 #include "support/temporary_folder.h"
@@ -30,7 +31,7 @@ struct EmbeddedLogs {
                                        .format = note_format(),
                                        .options = options,
                                        .generation = 0,
-                                       .seed = 1});
+                                       .seed = random_seed()});
     EXPECT_TRUE(log.ok()) << log.error().message();
     return log.ok() ? std::move(log).value() : nullptr;
   }
