@@ -177,7 +177,7 @@ TEST_F(StageTest, ResumedRowsAreReadOverAndNumbersGoOn) {
 }
 
 TEST_F(StageTest, WhatWasPutAsideStaysThereWhenARecordingIsResumed) {
-  make();
+  make({.dedupe = Dedupe::off});
   PutAside aside;
   aside.elements.add(0, 2);
   aside.frames = {{3, RejectReason::malformed_json}, {4, RejectReason::unknown_type}};
