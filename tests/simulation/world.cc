@@ -128,8 +128,8 @@ Plan draw_plan(Random& random) {
                                     Fault::reorder,     Fault::duplicate, Fault::garbage,
                                     Fault::short_write, Fault::disk_full, Fault::slow_sync,
                                     Fault::failed_sync, Fault::freeze};
-  // One may find nothing to break.
-  while (plan.faults.size() < size_t{kKindsLeast} + 1)
+  // Some may find nothing to break.
+  while (plan.faults.size() < size_t{kKindsLeast} + 2)
     for (const Fault fault : kOptional)
       if (random.chance(0.35)) plan.faults.insert(fault);
   // After a failed sync a log that is no longer what was written refuses to go on.
