@@ -317,6 +317,7 @@ class Stage::Impl {
     opened_at_ = clock_.wall();
     caught_up_ = opened_at_;
     heard_.reset();
+    heard_trades_.reset();
     least_lag_us_.reset();
     if (!mutated(Mutant::repeats_over_connections)) memory_.clear();
     model::Control control;
@@ -364,6 +365,7 @@ class Stage::Impl {
     else if (parsed.kind == codec::FrameKind::trades)
       take_elements(parsed, bytes, ingest_time, outcome);
     arrived(ingest_time);
+    if (!outcome.trades.empty()) heard_trades_ = heard_;
     return count(outcome);
   }
 
@@ -382,8 +384,9 @@ class Stage::Impl {
     ++frame_;
     accounts_.bytes += static_cast<int64_t>(line.size());
     codec::Element row = csv_.parse(line, latest(ingest_time));
-    take_element(row.trade, row.reject, line, ingest_time, 0);
+    const bool taken = take_element(row.trade, row.reject, line, ingest_time, 0);
     arrived(ingest_time);
+    if (taken) heard_trades_ = heard_;
     flush_if_full();
   }
 
@@ -484,6 +487,7 @@ class Stage::Impl {
   const Epoch& epoch() const { return epoch_; }
   std::optional<model::EventTime> newest_event() const { return newest_event_; }
   std::optional<model::IngestTime> heard() const { return heard_; }
+  std::optional<model::IngestTime> heard_trades() const { return heard_trades_; }
 
  private:
   model::EventTime latest(model::IngestTime ingest_time) const {
@@ -683,8 +687,9 @@ class Stage::Impl {
   model::IngestTime opened_at_;
   model::IngestTime caught_up_;             ///< See `caught_up`; at least the opening.
   std::optional<model::IngestTime> heard_;  ///< See `heard`.
-  std::optional<int64_t> least_lag_us_;     ///< Since the last tick.
-  std::optional<int64_t> frame_lag_us_;     ///< Of the frame that is being taken.
+  std::optional<model::IngestTime> heard_trades_;
+  std::optional<int64_t> least_lag_us_;  ///< Since the last tick.
+  std::optional<int64_t> frame_lag_us_;  ///< Of the frame that is being taken.
   std::optional<model::IngestTime> dropped_since_;
   model::IngestTime dropped_until_;
 };
@@ -774,6 +779,9 @@ std::optional<model::EventTime> Stage::newest_event() const {
 }
 std::optional<model::IngestTime> Stage::heard() const {
   return impl_->heard();
+}
+std::optional<model::IngestTime> Stage::heard_trades() const {
+  return impl_->heard_trades();
 }
 
 }  // namespace tapeline::ingest

@@ -197,6 +197,9 @@ class Stage {
   /// a reader: its newest trade is no older than that, and it was not there when `caught_up` was
   /// said. Nothing before the first frame or row.
   std::optional<model::IngestTime> heard() const;
+  /// `heard` when the last frame or row came of which a trade was taken: pings that come after it
+  /// are of a feed that may have stopped sending trades. Nothing before the first.
+  std::optional<model::IngestTime> heard_trades() const;
 
  private:
   class Impl;

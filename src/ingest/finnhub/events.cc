@@ -22,6 +22,8 @@ Events::Events(metrics::Registry& registry)
                                     "Connections lost, and attempts that failed")),
       watchdog_(registry.counter("tapeline_feed_watchdog_total",
                                  "Connections given up for want of any frame")),
+      trades_stopped_(registry.counter("tapeline_feed_trades_stopped_total",
+                                       "Connections given up for want of any trade")),
       freezes_(registry.counter("tapeline_feed_freezes_total",
                                 "Times the program stood still, as when suspended")),
       clock_steps_(registry.counter("tapeline_feed_clock_steps_total", "Steps of the wall clock")),
@@ -55,6 +57,13 @@ void Events::disconnected(std::string_view cause, std::string_view sentence) {
 void Events::watchdog_fired(std::chrono::milliseconds silence) {
   watchdog_.add();
   diag::warning("feed_watchdog", "no frame for {} ms; connecting anew", silence.count());
+}
+
+void Events::trades_stopped(std::chrono::milliseconds silence) {
+  trades_stopped_.add();
+  diag::warning("feed_trades_stopped",
+                "no trade of any symbol for {} ms although their markets are open; connecting anew",
+                silence.count());
 }
 
 void Events::froze(std::chrono::milliseconds length) {

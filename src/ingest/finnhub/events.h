@@ -17,6 +17,7 @@ class Events {
   void connected(std::string_view source, int64_t epoch, std::string_view label);
   void disconnected(std::string_view cause, std::string_view sentence);
   void watchdog_fired(std::chrono::milliseconds silence);
+  void trades_stopped(std::chrono::milliseconds silence);
   void froze(std::chrono::milliseconds length);
   void clock_stepped(std::chrono::milliseconds by);
   void cap_learned(size_t cap, std::string_view symbol);
@@ -39,6 +40,7 @@ class Events {
   metrics::Counter connects_;
   metrics::Counter disconnects_;
   metrics::Counter watchdog_;
+  metrics::Counter trades_stopped_;
   metrics::Counter freezes_;
   metrics::Counter clock_steps_;
   metrics::Counter errors_too_many_;

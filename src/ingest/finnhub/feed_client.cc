@@ -19,7 +19,6 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kTickEvery{1};
-constexpr int kStalenessTicks = 10;
 /// A smaller difference between the clocks is slewing and scheduling, not a step.
 constexpr std::chrono::seconds kClockStepLeast{1};
 /// How soon records are offered again to a log that is slow, or refuses them.
@@ -301,6 +300,7 @@ void FeedClient::oversized(std::string_view beginning) {
 
 void FeedClient::note_trades(const FrameOutcome& outcome) {
   if (outcome.trades.empty()) return;
+  last_trade_boot_ = last_frame_boot_;
   if (open_gap_ && clock_ == SourceClock::feed) end_gap_by(outcome.trades);
   const WallTime now = *last_frame_;
   for (const codec::TradeView& trade : outcome.trades)
@@ -389,7 +389,7 @@ void FeedClient::end_connection(const End& end) {
   subscribe_timer_.cancel();
   if (stage_.epoch_open()) {
     stage_.close_epoch(fmt::format("{}: {}", to_string(end.cause), end.sentence));
-    begin_gap(end.cause);
+    begin_gap(end);
   }
   subscriptions_.restart();
   events_.disconnected(to_string(end.cause), end.sentence);
@@ -402,15 +402,15 @@ void FeedClient::end_connection(const End& end) {
 /// A gap begins where the feed was heard to, less the latency bound, so that prints under way when
 /// the line fell are inside it. A connection that never brought anything is a gap from its
 /// beginning.
-void FeedClient::begin_gap(GapCause cause) {
+void FeedClient::begin_gap(const End& end) {
   if (clock_ == SourceClock::feed) {
     if (const auto newest = stage_.newest_event())
-      open_gap_ = OpenGap{model::IngestTime(newest->time_since_epoch()) - latency_bound_, cause};
+      open_gap_ = OpenGap{model::IngestTime(newest->time_since_epoch()) - latency_bound_, end.cause};
     return;
   }
   const WallTime now = loop_.clock().wall();
-  const WallTime heard = stage_.heard().value_or(epoch_opened_at_);
-  open_gap_ = OpenGap{std::min(heard, now) - latency_bound_, cause};
+  const WallTime heard = end.heard.value_or(stage_.heard().value_or(epoch_opened_at_));
+  open_gap_ = OpenGap{std::min(heard, now) - latency_bound_, end.cause};
   if (mutated(Mutant::gap_from_now)) open_gap_->from = now;
   settle_gap_so_far();
 }
@@ -541,10 +541,11 @@ void FeedClient::tick() {
   last_tick_wall_ = wall;
   if (since_last >= milliseconds(options_.frozen_ms)) stood_still(since_last);
   check_watchdog(boot);
+  check_staleness();
+  check_trades_stopped(boot, not_read);
   // Between the connections of a feed with its own clock time stands still.
   if (ticking_ && (clock_ == SourceClock::wall || stage_.epoch_open()))
     stage_.tick(source_, not_read);
-  if (++ticks_ % kStalenessTicks == 0) check_staleness();
   update_gauges(boot);
   flush();
   schedule_tick();
@@ -603,6 +604,23 @@ void FeedClient::check_staleness() {
   for (const auto& [symbol, stale] : staleness_.check(loop_.clock().wall()))
     stale ? events_.symbol_stale(symbol, milliseconds(options_.stale_ms))
           : events_.symbol_fresh(symbol);
+}
+
+/// Pings come and trades do not. Both clocks have to say so: a step of the wall clock makes nothing
+/// stale, and what we did not read says nothing about the feed.
+void FeedClient::check_trades_stopped(BootTime boot, milliseconds unread) {
+  if (!connected() || paused_ || clock_ == SourceClock::feed || unread > milliseconds(0)) return;
+  const auto silence = std::chrono::floor<milliseconds>(
+      boot - std::max(last_trade_boot_, reading_since_boot_));
+  if (silence < milliseconds(options_.stale_ms)) return;
+  if (!staleness_.all_stale(loop_.clock().wall())) return;
+  events_.trades_stopped(silence);
+  End end;
+  end.cause = GapCause::frozen;
+  end.sentence = fmt::format("no trade for {} although markets are open", seconds_text(silence));
+  end.wait = backoff_.failed(boot);
+  end.heard = stage_.heard_trades();
+  end_connection(end);
 }
 
 void FeedClient::update_gauges(BootTime boot) {

@@ -47,6 +47,9 @@ inline constexpr std::string_view kEndOfRecording = "tapeline: end of recording"
 ///   (Retry-After is obeyed), and start anew after a minute of stability.
 /// - A connection without a message for `watchdog_ms` is dead. WebSocket's own pings do not count:
 ///   a proxy answers them for a feed that is gone; Finnhub's {"type":"ping"} does.
+/// - A connection that pings and brings no trade is frozen: when all symbols whose market is open
+///   are stale (`stale_ms`) and one of them had traded on it, it is ended, and its gap begins where
+///   the last trade was heard.
 /// - After each connect all symbols are asked for again, paced. The feed's limit is learned from
 ///   its error frames, invalid symbols are retried late.
 /// - Each connection is an epoch. What may be missing between two is a gap: from the time up to
@@ -128,6 +131,8 @@ class FeedClient {
     std::chrono::milliseconds wait{0};
     FeedState state = FeedState::waiting;
     bool final = false;  ///< No next attempt: a person has to change something.
+    /// Only until then it is known that nothing is missing; not given: see Stage::heard.
+    std::optional<model::IngestTime> heard;
   };
 
   void take_up(const Previous& previous);
@@ -149,7 +154,7 @@ class FeedClient {
   void end_recording();
   void retry_after(std::chrono::milliseconds wait);
 
-  void begin_gap(model::GapCause cause);
+  void begin_gap(const End& end);
   void settle_gap_so_far();
   void end_gap_by(std::span<const codec::TradeView> trades);
   void settle_gap(model::IngestTime until);
@@ -167,6 +172,7 @@ class FeedClient {
   void stood_still(std::chrono::milliseconds length);
   void check_watchdog(BootTime boot);
   void check_staleness();
+  void check_trades_stopped(BootTime boot, std::chrono::milliseconds unread);
   void update_gauges(BootTime boot);
 
   void flush_soon();
@@ -197,12 +203,12 @@ class FeedClient {
   bool flush_posted_ = false;
   int64_t epoch_ = 0;
   int64_t connects_ = 0;
-  uint64_t ticks_ = 0;
   WallTime epoch_opened_at_;
   std::optional<WallTime> connected_at_;
   std::optional<WallTime> last_frame_;
   std::optional<WallTime> next_attempt_;
   BootTime last_frame_boot_{0};
+  BootTime last_trade_boot_{0};
   BootTime last_subscribe_boot_{0};
   BootTime reading_since_boot_{0};  ///< While `paused_`, since when nothing is read.
   BootTime last_tick_boot_{0};

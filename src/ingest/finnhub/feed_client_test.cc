@@ -435,6 +435,89 @@ TEST_F(FeedClientTest, AStaleSymbolIsToldOnce) {
   EXPECT_FALSE(symbol("BINANCE:BTCUSDT").stale);
 }
 
+class FrozenFeedTest : public FeedClientTest {
+ protected:
+  FrozenFeedTest() { options_.stale_ms = 10'000; }
+  void SetUp() override { start_live(); }
+
+  /// Pings once a second, for so many seconds or while it is connected.
+  void ping_for(int count) {
+    for (int i = 0; i < count && !socket().gone; ++i) {
+      message(R"({"type":"ping"})");
+      loop_.advance(seconds(1));
+    }
+  }
+};
+
+/// Law 6: a feed that pings and sends no trades is no empty market.
+TEST_F(FrozenFeedTest, AFeedThatPingsAndSendsNoTradesIsAGapFromTheLastTrade) {
+  loop_.advance(milliseconds(2'900));
+  trade("BINANCE:BTCUSDT", now_ms());  // At second 3. The stock market is closed.
+  ping_for(9);
+  EXPECT_EQ(client_->state(), FeedState::live);
+  (void)new_records();
+  ping_for(1);
+  EXPECT_EQ(client_->state(), FeedState::waiting);
+  EXPECT_THAT(new_records(),
+              ElementsAre("epoch_closed 1 frozen: no trade for 10.0 s although markets are open",
+                          "gap 1..13 frozen"));
+  EXPECT_THAT(registry_.text(), HasSubstr("tapeline_feed_trades_stopped_total 1"));
+  EXPECT_THAT(lines_, Contains("feed_trades_stopped: no trade of any symbol for 10000 ms although "
+                               "their markets are open; connecting anew"));
+  loop_.advance(seconds(1));
+  open();
+  EXPECT_THAT(new_records(), Contains(testing::MatchesRegex("gap 13..1[34].* frozen")));
+  // Nothing traded on this connection: the market may be quiet.
+  ping_for(30);
+  EXPECT_EQ(connector_.sockets.size(), 2U);
+}
+
+TEST_F(FrozenFeedTest, ATradeOfAnySymbolIsLife) {
+  trade("BINANCE:BTCUSDT", now_ms());
+  for (int i = 0; i < 10; ++i) {
+    trade("AAPL", now_ms());  // Before its market opens.
+    ping_for(5);
+  }
+  EXPECT_EQ(client_->state(), FeedState::live);
+  EXPECT_TRUE(symbol("BINANCE:BTCUSDT").stale);
+}
+
+TEST_F(FrozenFeedTest, OneSymbolThatIsNotStaleIsEnough) {
+  trade("BINANCE:BTCUSDT", now_ms());
+  ping_for(8);
+  ASSERT_TRUE(client_->add_symbol("BINANCE:ETHUSDT").ok());
+  ping_for(8);
+  EXPECT_EQ(client_->state(), FeedState::live);
+  ping_for(4);
+  EXPECT_EQ(client_->state(), FeedState::waiting);
+}
+
+TEST_F(FrozenFeedTest, AClosedMarketIsSilent) {
+  trade("AAPL", now_ms());
+  ping_for(60);
+  EXPECT_EQ(client_->state(), FeedState::live);
+}
+
+TEST_F(FrozenFeedTest, AStepOfTheWallClockFreezesNothing) {
+  trade("BINANCE:BTCUSDT", now_ms());
+  loop_.manual_clock().step_wall(std::chrono::hours(1));
+  ping_for(9);
+  EXPECT_EQ(client_->state(), FeedState::live);
+}
+
+TEST_F(FrozenFeedTest, WhatIsNotReadSaysNothingAboutTheFeed) {
+  trade("BINANCE:BTCUSDT", now_ms());
+  log_.pending = 5 << 20;
+  trade("BINANCE:BTCUSDT", now_ms());
+  ASSERT_TRUE(socket().paused);
+  loop_.advance(seconds(30));
+  log_.pending = 0;
+  ping_for(9);
+  EXPECT_EQ(client_->state(), FeedState::live);
+  ping_for(2);
+  EXPECT_EQ(client_->state(), FeedState::waiting);
+}
+
 TEST_F(FeedClientTest, AServerOfAnotherFeedIsRefusedForGood) {
   start();
   open({{"x-tapeline-feed-label", "simulated"}});

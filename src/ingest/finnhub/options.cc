@@ -65,7 +65,9 @@ void declare_symbols(settings::Declarer& declarer, Options& options) {
   declarer.integer("cap_retry_ms", options.cap_retry_ms, 1'000, 86'400'000, "ms",
                    "How often one symbol more than the learned limit is tried.");
   declarer.integer("stale_ms", options.stale_ms, 1'000, 86'400'000, "ms",
-                   "A symbol without a trade for so long while its market is open is stale.");
+                   "A symbol without a trade for so long while its market is open is stale. When "
+                   "all such symbols are, one of which had traded on the connection, the feed is "
+                   "taken for frozen: a gap since the last trade, and a new connection.");
 }
 
 void declare_connection(settings::Declarer& declarer, Options& options) {

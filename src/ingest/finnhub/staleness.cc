@@ -50,6 +50,17 @@ std::vector<Staleness::Change> Staleness::check(WallTime now) {
   return changes;
 }
 
+bool Staleness::all_stale(WallTime now) {
+  bool one_traded = false;
+  for (const auto& [name, symbol] : symbols_) {
+    if (symbol.stale)
+      one_traded = one_traded || symbol.has_traded;
+    else if (hours_.open(symbol.venue, now))
+      return false;
+  }
+  return one_traded;
+}
+
 std::optional<WallTime> Staleness::last_trade(std::string_view symbol) const {
   const auto it = symbols_.find(symbol);
   if (it == symbols_.end() || !it->second.has_traded) return std::nullopt;

@@ -61,6 +61,28 @@ TEST_F(StalenessTest, TellsChangesOnly) {
   EXPECT_EQ(staleness_.last_trade("BINANCE:BTCUSDT"), start + minutes(12));
 }
 
+TEST_F(StalenessTest, AllAreStaleWhenNoOpenMarketIsHeardOfAndOneWas) {
+  const WallTime saturday = at("2026-11-21T16:00:00Z");
+  const auto all_stale = [&](WallTime now) {
+    (void)staleness_.check(now);
+    return staleness_.all_stale(now);
+  };
+  EXPECT_FALSE(all_stale(saturday)) << "nothing is subscribed";
+  for (const char* symbol : {"BINANCE:BTCUSDT", "BINANCE:ETHUSDT", "AAPL", "MOON:ROCK"})
+    staleness_.subscribed(symbol, saturday);
+  EXPECT_FALSE(all_stale(saturday + minutes(10))) << "none has ever traded";
+  staleness_.traded("AAPL", saturday + minutes(10));
+  EXPECT_FALSE(all_stale(saturday + minutes(20))) << "what traded has a closed market";
+  staleness_.traded("BINANCE:BTCUSDT", saturday + minutes(20));
+  EXPECT_FALSE(all_stale(saturday + minutes(29)));
+  EXPECT_TRUE(all_stale(saturday + minutes(30)));
+  staleness_.subscribed("BINANCE:SOLUSDT", saturday + minutes(30));
+  EXPECT_FALSE(all_stale(saturday + minutes(39)));
+  EXPECT_TRUE(all_stale(saturday + minutes(40)));
+  staleness_.unsubscribed("BINANCE:BTCUSDT");
+  EXPECT_FALSE(all_stale(saturday + minutes(40)));
+}
+
 TEST_F(StalenessTest, ForgetsWhatIsNotSubscribed) {
   staleness_.subscribed("A", at("2026-11-20T15:00:00Z"));
   staleness_.unsubscribed("A");
