@@ -58,7 +58,7 @@ void FeedOrigin::start() {
         // A recording served by a simulator keeps its own time.
         .clock = source_ == "recording" ? ingest::SourceClock::feed : ingest::SourceClock::wall};
   }
-  add_remembered_symbols();
+  previous.refused = add_remembered_symbols();
   client_.start(previous);
   if (config_.feed.validate_symbols)
     for (const std::string& symbol : config_.feed.symbols) add_validated(symbol);
@@ -76,15 +76,20 @@ void FeedOrigin::add_validated(const std::string& symbol) {
 }
 
 /// Symbols that were added while an earlier process ran; those of the settings come by themselves.
-void FeedOrigin::add_remembered_symbols() {
+/// Gives those that were refused.
+std::vector<ingest::finnhub::FeedClient::Refused> FeedOrigin::add_remembered_symbols() {
+  std::vector<ingest::finnhub::FeedClient::Refused> refused;
   auto reader = session_.tape().store->open_reader();
-  if (!reader) return;
+  if (!reader) return refused;
   const auto known = reader.value()->symbols();
-  if (!known) return;
-  for (const store::SymbolRow& row : known.value())
-    if (row.state == "subscribed" || row.state == "refused")
-      if (const auto added = client_.add_symbol(row.symbol); !added)
-        events::symbol_forgotten(row.symbol, added.error().message());
+  if (!known) return refused;
+  for (const store::SymbolRow& row : known.value()) {
+    if (row.state != "subscribed" && row.state != "refused") continue;
+    if (row.state == "refused") refused.push_back({row.symbol, row.since});
+    if (const auto added = client_.add_symbol(row.symbol); !added)
+      events::symbol_forgotten(row.symbol, added.error().message());
+  }
+  return refused;
 }
 
 void FeedOrigin::stop() {

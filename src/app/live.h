@@ -76,7 +76,7 @@ class FeedOrigin final : public Origin {
   std::vector<serve::SymbolInfo> symbols() override;
 
  private:
-  void add_remembered_symbols();
+  std::vector<ingest::finnhub::FeedClient::Refused> add_remembered_symbols();
   /// A symbol of the settings, unless the feed does not know it.
   void add_validated(const std::string& symbol);
 

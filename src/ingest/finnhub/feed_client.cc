@@ -19,6 +19,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 constexpr std::chrono::seconds kTickEvery{1};
+/// The gap of a refused symbol grows in steps of this. There may be Subscriptions::kWantedMax of
+/// them, each a record.
+constexpr std::chrono::minutes kRefusalStep{5};
 /// A smaller difference between the clocks is slewing and scheduling, not a step.
 constexpr std::chrono::seconds kClockStepLeast{1};
 /// How soon records are offered again to a log that is slow, or refuses them.
@@ -154,6 +157,8 @@ void FeedClient::take_up(const Previous& previous) {
   const model::IngestTime heard = std::min(previous.heard, loop_.clock().wall());
   open_gap_ = OpenGap{heard - latency_bound_, previous.open ? GapCause::crash : GapCause::shutdown};
   settle_gap_so_far();
+  if (!previous.open) return;
+  for (auto [symbol, since] : previous.refused) settle_refusal(symbol, since, heard);
 }
 
 void FeedClient::stop() {
@@ -162,6 +167,8 @@ void FeedClient::stop() {
   if (stage_.epoch_open()) stage_.close_epoch(to_string(GapCause::shutdown));
   settle_gap_so_far();
   open_gap_.reset();
+  settle_refusals(milliseconds(0));
+  refused_.clear();
   // The server frees the key when it hears the goodbye; nobody waits for its answer.
   if (socket_) socket_->close();
   halt("stopped");
@@ -327,16 +334,13 @@ void FeedClient::error_frame(const std::string& text) {
     const auto last = subscriptions_.too_many(words, boot);
     if (!last) return events_.error_frame(words);
     send("unsubscribe", *last);
-    staleness_.unsubscribed(*last);
-    control(ControlKind::refused, *last, words);
+    begin_refusal(*last, words);
     events_.cap_learned(subscriptions_.cap(), *last);
   } else if (words.starts_with(kInvalidSymbol)) {
     const std::string symbol =
         words.size() > kInvalidSymbol.size() ? words.substr(kInvalidSymbol.size() + 1) : "";
     if (!subscriptions_.invalid(symbol, words, boot)) return events_.error_frame(words);
-    staleness_.unsubscribed(symbol);
-    refused_since_.insert_or_assign(symbol, loop_.clock().wall());
-    control(ControlKind::refused, symbol, words);
+    begin_refusal(symbol, words);
     events_.symbol_refused(
         symbol, words,
         std::chrono::duration_cast<milliseconds>(subscriptions_.all().at(symbol).retry_at - boot));
@@ -390,6 +394,7 @@ void FeedClient::end_connection(const End& end) {
   if (stage_.epoch_open()) {
     stage_.close_epoch(fmt::format("{}: {}", to_string(end.cause), end.sentence));
     begin_gap(end);
+    settle_refusals(milliseconds(0));
   }
   subscriptions_.restart();
   events_.disconnected(to_string(end.cause), end.sentence);
@@ -405,7 +410,8 @@ void FeedClient::end_connection(const End& end) {
 void FeedClient::begin_gap(const End& end) {
   if (clock_ == SourceClock::feed) {
     if (const auto newest = stage_.newest_event())
-      open_gap_ = OpenGap{model::IngestTime(newest->time_since_epoch()) - latency_bound_, end.cause};
+      open_gap_ =
+          OpenGap{model::IngestTime(newest->time_since_epoch()) - latency_bound_, end.cause};
     return;
   }
   const WallTime now = loop_.clock().wall();
@@ -429,6 +435,48 @@ void FeedClient::settle_gap(model::IngestTime until) {
   stage_.gap(source_, open_gap_->from, until, open_gap_->cause);
 }
 
+/// What the feed does not send is missing since it was asked for, or since its last trade if it was
+/// sent for a while. What follows is written in steps, so that it is in the log if the process
+/// dies.
+void FeedClient::begin_refusal(const std::string& symbol, const std::string& words) {
+  const WallTime now = loop_.clock().wall();
+  WallTime from = staleness_.since(symbol).value_or(now);
+  if (staleness_.last_trade(symbol)) from = std::max(from - latency_bound_, epoch_opened_at_);
+  staleness_.unsubscribed(symbol);
+  control(ControlKind::refused, symbol, words);
+  settle_refusal(symbol, refused_.insert_or_assign(symbol, from).first->second, now);
+  flush_soon();
+}
+
+/// Those for which the limit left no place, and which were not told to be refused before.
+void FeedClient::begin_refusals_over_cap() {
+  for (const auto& [name, symbol] : subscriptions_.all())
+    if (symbol.state == SymbolState::over_cap && !refused_.contains(name))
+      begin_refusal(name, symbol.reason);
+}
+
+void FeedClient::settle_refusal(const std::string& symbol, model::IngestTime& from,
+                                model::IngestTime until) {
+  if (until <= from) return;
+  // The clock of a recording's feed cannot be compared with arrivals.
+  if (clock_ == SourceClock::wall) stage_.gap(source_, from, until, GapCause::refused, symbol);
+  from = until;
+}
+
+/// Those of which at least this much is not written.
+void FeedClient::settle_refusals(milliseconds least) {
+  const WallTime now = loop_.clock().wall();
+  for (auto& [symbol, from] : refused_)
+    if (now - from >= least) settle_refusal(symbol, from, now);
+}
+
+void FeedClient::end_refusal(const std::string& symbol) {
+  const auto refused = refused_.find(symbol);
+  if (refused == refused_.end()) return;
+  settle_refusal(symbol, refused->second, loop_.clock().wall());
+  refused_.erase(refused);
+}
+
 void FeedClient::end_recording() {
   ++generation_;
   socket_.reset();
@@ -441,6 +489,8 @@ void FeedClient::end_recording() {
   control.epoch = epoch_;
   stage_.control(std::move(control));
   open_gap_.reset();
+  settle_refusals(milliseconds(0));
+  refused_.clear();
   events_.recording_ended(source_);
   halt("the recording is played to its end");
   flush();
@@ -467,9 +517,11 @@ Result<> FeedClient::remove_symbol(std::string_view symbol) {
   if (!subscriptions_.remove(name, was_subscribed))
     return make_error(ErrorCode::not_found, "feed: '{}' is not among the wanted symbols", name);
   staleness_.unsubscribed(name);
-  refused_since_.erase(name);
-  if (was_subscribed && connected()) {
-    send("unsubscribe", name);
+  // A refused one has to leave the log, too, or the next start would want it again.
+  const bool was_refused = refused_.contains(name);
+  end_refusal(name);
+  if (was_subscribed && connected()) send("unsubscribe", name);
+  if ((was_subscribed && connected()) || was_refused) {
     control(ControlKind::unsubscribed, name);
     flush_soon();
   }
@@ -482,6 +534,7 @@ void FeedClient::subscribe_next() {
   const BootTime boot = loop_.clock().boot();
   const auto symbol = subscriptions_.next(boot);
   if (!symbol) {
+    begin_refusals_over_cap();
     if (state_ == FeedState::subscribing) {
       state_ = FeedState::live;
       sentence_ = fmt::format("connected to {}", host_of(options_.url));
@@ -492,11 +545,7 @@ void FeedClient::subscribe_next() {
     return;
   }
   const WallTime now = loop_.clock().wall();
-  if (const auto refused = refused_since_.find(*symbol); refused != refused_since_.end()) {
-    if (clock_ == SourceClock::wall && refused->second < now)
-      stage_.gap(source_, refused->second, now, GapCause::refused, *symbol);
-    refused_since_.erase(refused);
-  }
+  end_refusal(*symbol);
   send("subscribe", *symbol);
   if (!mutated(Mutant::subscription_unlogged) || connects_ == 1)
     control(ControlKind::subscribed, *symbol);
@@ -543,6 +592,7 @@ void FeedClient::tick() {
   check_watchdog(boot);
   check_staleness();
   check_trades_stopped(boot, not_read);
+  settle_refusals(kRefusalStep);
   // Between the connections of a feed with its own clock time stands still.
   if (ticking_ && (clock_ == SourceClock::wall || stage_.epoch_open()))
     stage_.tick(source_, not_read);
@@ -610,8 +660,8 @@ void FeedClient::check_staleness() {
 /// stale, and what we did not read says nothing about the feed.
 void FeedClient::check_trades_stopped(BootTime boot, milliseconds unread) {
   if (!connected() || paused_ || clock_ == SourceClock::feed || unread > milliseconds(0)) return;
-  const auto silence = std::chrono::floor<milliseconds>(
-      boot - std::max(last_trade_boot_, reading_since_boot_));
+  const auto silence =
+      std::chrono::floor<milliseconds>(boot - std::max(last_trade_boot_, reading_since_boot_));
   if (silence < milliseconds(options_.stale_ms)) return;
   if (!staleness_.all_stale(loop_.clock().wall())) return;
   events_.trades_stopped(silence);

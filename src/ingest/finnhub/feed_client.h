@@ -50,6 +50,9 @@ inline constexpr std::string_view kEndOfRecording = "tapeline: end of recording"
 /// - A connection that pings and brings no trade is frozen: when all symbols whose market is open
 ///   are stale (`stale_ms`) and one of them had traded on it, it is ended, and its gap begins where
 ///   the last trade was heard.
+/// - A symbol that the feed refuses, or for which its limit leaves no place, has a gap of its own
+///   with cause `refused`, from its subscription (or last trade) until it is asked for again or is
+///   no longer wanted.
 /// - After each connect all symbols are asked for again, paced. The feed's limit is learned from
 ///   its error frames, invalid symbols are retried late.
 /// - Each connection is an epoch. What may be missing between two is a gap: from the time up to
@@ -61,6 +64,12 @@ inline constexpr std::string_view kEndOfRecording = "tapeline: end of recording"
 /// Used from the loop's thread. The token reaches the URL only.
 class FeedClient {
  public:
+  /// A symbol whose newest record of subscription is `refused`, and when that was written.
+  struct Refused {
+    std::string symbol;
+    model::IngestTime since;
+  };
+
   /// What the log knows of the source from before.
   struct Previous {
     bool known = false;
@@ -68,6 +77,8 @@ class FeedClient {
     int64_t epoch = 0;
     model::IngestTime heard;  ///< Up to then the feed was heard; see Stage::heard.
     SourceClock clock = SourceClock::wall;
+    /// Their gaps are written up to `heard` when the process died, which is when it may not have.
+    std::vector<Refused> refused{};
   };
 
   struct Callbacks {
@@ -159,6 +170,12 @@ class FeedClient {
   void end_gap_by(std::span<const codec::TradeView> trades);
   void settle_gap(model::IngestTime until);
 
+  void begin_refusal(const std::string& symbol, const std::string& words);
+  void begin_refusals_over_cap();
+  void settle_refusal(const std::string& symbol, model::IngestTime& from, model::IngestTime until);
+  void settle_refusals(std::chrono::milliseconds least);
+  void end_refusal(const std::string& symbol);
+
   void subscribe_next();
   void schedule_subscribe();
   std::chrono::microseconds subscribe_interval() const;
@@ -192,7 +209,8 @@ class FeedClient {
   net::Backoff backoff_;
   Subscriptions subscriptions_;
   Staleness staleness_;
-  std::map<std::string, model::IngestTime> refused_since_;
+  /// Symbols that the feed does not send, and up to when the gap of each is written.
+  std::map<std::string, model::IngestTime> refused_;
 
   FeedState state_ = FeedState::idle;
   std::string sentence_ = "not started";

@@ -350,23 +350,47 @@ TEST_F(FeedClientTest, TheSymbolLimitIsLearned) {
   start_live();
   message(R"({"msg":"Subscribing to too many symbols","type":"error"})");
   EXPECT_EQ(socket().sent.back(), R"({"type":"unsubscribe","symbol":"C"})");
-  EXPECT_THAT(new_records(), ElementsAre("refused 1 C Subscribing to too many symbols"));
+  EXPECT_THAT(new_records(), ElementsAre("refused 1 C Subscribing to too many symbols",
+                                         "gap 0.1..0.15 C refused"));
   EXPECT_EQ(client_->status().cap, 2U);
   EXPECT_TRUE(client_->status().cap_learned);
   EXPECT_EQ(symbol("C").state, SymbolState::over_cap);
   EXPECT_EQ(symbol("A").state, SymbolState::subscribed);
+  loop_.advance(seconds(10));
+  (void)new_records();
   // A place that becomes free is taken at once.
   ASSERT_TRUE(client_->remove_symbol("A").ok());
   loop_.advance(milliseconds(100));
   EXPECT_EQ(socket().sent.back(), R"({"type":"subscribe","symbol":"C"})");
+  EXPECT_THAT(new_records(),
+              ElementsAre("unsubscribed 1 A", "gap 0.15..10.15 C refused", "subscribed 1 C"));
+}
+
+TEST_F(FeedClientTest, ASymbolForWhichThereIsNoPlaceIsRefusedOnce) {
+  options_.symbols = {"A", "B", "C"};
+  options_.symbols_max = 2;
+  start();
+  open();
+  loop_.advance(milliseconds(150));
+  EXPECT_THAT(new_records(), ElementsAre("epoch_opened 1 wall", "subscribed 1 A", "subscribed 1 B",
+                                         "refused 1 C more symbols than feed.symbols_max"));
+  loop_.advance(seconds(20));
+  (void)new_records();
+  lose();
+  EXPECT_THAT(new_records(), Contains("gap 0.1..20.15 C refused"));
+  loop_.advance(seconds(5));
+  open();
+  loop_.advance(seconds(1));
+  EXPECT_THAT(new_records(), Not(Contains(HasSubstr("refused"))));
 }
 
 TEST_F(FeedClientTest, AnInvalidSymbolIsRetriedLate) {
   options_.symbols = {"AAPL", "IC MARKETS:1"};
   start_live();
-  const std::string refused_at = time(loop_.clock().wall());
   message(R"({"msg":"Invalid symbol IC MARKETS:1","type":"error"})");
-  EXPECT_THAT(new_records(), ElementsAre("refused 1 IC MARKETS:1 Invalid symbol IC MARKETS:1"));
+  EXPECT_THAT(new_records(), ElementsAre("refused 1 IC MARKETS:1 Invalid symbol IC MARKETS:1",
+                                         "gap 0.05..0.1 IC MARKETS:1 refused"))
+      << "it was never subscribed to";
   EXPECT_EQ(symbol("IC MARKETS:1").state, SymbolState::refused);
   EXPECT_EQ(symbol("IC MARKETS:1").reason, "Invalid symbol IC MARKETS:1");
   const size_t sent = socket().sent.size();
@@ -375,12 +399,81 @@ TEST_F(FeedClientTest, AnInvalidSymbolIsRetriedLate) {
     loop_.advance(minutes(1));
   }
   EXPECT_EQ(socket().sent.size(), sent);
+  EXPECT_THAT(
+      new_records(),
+      ElementsAre("gap 0.1..301 IC MARKETS:1 refused", "gap 301..601 IC MARKETS:1 refused",
+                  "gap 601..901 IC MARKETS:1 refused", "gap 901..1201 IC MARKETS:1 refused",
+                  "gap 1201..1501 IC MARKETS:1 refused", "gap 1501..1801 IC MARKETS:1 refused",
+                  "gap 1801..2101 IC MARKETS:1 refused", "gap 2101..2401 IC MARKETS:1 refused"));
   message(R"({"type":"ping"})");
-  (void)new_records();
   loop_.advance(minutes(1));
   EXPECT_EQ(socket().sent.back(), R"({"type":"subscribe","symbol":"IC MARKETS:1"})");
-  EXPECT_THAT(new_records(), ElementsAre("gap " + refused_at + "..2700.1 IC MARKETS:1 refused",
-                                         "subscribed 1 IC MARKETS:1"));
+  EXPECT_THAT(new_records(),
+              ElementsAre("gap 2401..2700.1 IC MARKETS:1 refused", "subscribed 1 IC MARKETS:1"));
+}
+
+class RefusedSymbolTest : public FeedClientTest {
+ protected:
+  RefusedSymbolTest() { options_.symbols = {"AAPL", "OANDA:EUR_USD"}; }
+
+  void refuse_symbol() { message(R"({"msg":"Invalid symbol OANDA:EUR_USD","type":"error"})"); }
+};
+
+TEST_F(RefusedSymbolTest, AStopWritesTheRestOfItsGap) {
+  start_live();
+  refuse_symbol();
+  (void)new_records();
+  loop_.advance(milliseconds(60'500));
+  client_->stop();
+  EXPECT_THAT(new_records(),
+              ElementsAre("epoch_closed 1 shutdown", "gap 0.1..60.6 OANDA:EUR_USD refused"));
+}
+
+TEST_F(RefusedSymbolTest, ALostConnectionWritesItsGapUpToThen) {
+  start_live();
+  refuse_symbol();
+  (void)new_records();
+  loop_.advance(milliseconds(60'500));
+  lose();
+  EXPECT_THAT(new_records(),
+              ElementsAre("epoch_closed 1 disconnect: the connection broke",
+                          "gap -2..60.6 disconnect", "gap 0.1..60.6 OANDA:EUR_USD refused"));
+}
+
+TEST_F(RefusedSymbolTest, NoLongerWantedItsGapEndsAndTheLogSaysSo) {
+  start_live();
+  refuse_symbol();
+  loop_.advance(seconds(10));
+  (void)new_records();
+  ASSERT_TRUE(client_->remove_symbol("OANDA:EUR_USD").ok());
+  loop_.run_ready();
+  EXPECT_THAT(new_records(),
+              ElementsAre("gap 0.1..10.1 OANDA:EUR_USD refused", "unsubscribed 1 OANDA:EUR_USD"));
+  loop_.advance(minutes(10));
+  EXPECT_THAT(new_records(), Not(Contains(HasSubstr("OANDA"))));
+}
+
+TEST_F(RefusedSymbolTest, OneThatTradedIsMissingSinceItsLastTrade) {
+  start_live();
+  loop_.advance(milliseconds(9'900));
+  trade("OANDA:EUR_USD", now_ms());  // At second 10.
+  loop_.advance(seconds(10));
+  (void)new_records();
+  refuse_symbol();
+  EXPECT_THAT(new_records(), Contains("gap 8..20 OANDA:EUR_USD refused"));
+}
+
+/// What the process before this one had not written when it died.
+TEST_F(RefusedSymbolTest, AfterAKillItsGapIsWrittenUpToWhenTheFeedWasHeard) {
+  epoch_ = 7;
+  start({.known = true,
+         .open = true,
+         .epoch = 7,
+         .heard = kStart - seconds(100),
+         .refused = {{"OANDA:EUR_USD", kStart - seconds(300)}, {"X", kStart - seconds(50)}}});
+  loop_.advance(seconds(1));
+  EXPECT_THAT(new_records(), ElementsAre("epoch_closed 7 crash", "gap -102..0 crash",
+                                         "gap -300..-100 OANDA:EUR_USD refused"));
 }
 
 TEST_F(FeedClientTest, OtherErrorsAndFramesAreCountedAndHarmless) {

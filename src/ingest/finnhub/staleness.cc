@@ -61,6 +61,11 @@ bool Staleness::all_stale(WallTime now) {
   return one_traded;
 }
 
+std::optional<WallTime> Staleness::since(std::string_view symbol) const {
+  const auto it = symbols_.find(symbol);
+  return it == symbols_.end() ? std::nullopt : std::optional(it->second.since);
+}
+
 std::optional<WallTime> Staleness::last_trade(std::string_view symbol) const {
   const auto it = symbols_.find(symbol);
   if (it == symbols_.end() || !it->second.has_traded) return std::nullopt;

@@ -49,10 +49,12 @@ class Staleness {
   /// What changed since the last call.
   std::vector<Change> check(WallTime now);
 
-  /// As of the last `check`: of the symbols whose market is open all are stale, and one of these has
-  /// traded since it was subscribed. One that never did may be one that hardly trades.
+  /// As of the last `check`: of the symbols whose market is open all are stale, and one of these
+  /// has traded since it was subscribed. One that never did may be one that hardly trades.
   bool all_stale(WallTime now);
 
+  /// When it last traded or, if it never did, was subscribed; nothing of one that is not.
+  std::optional<WallTime> since(std::string_view symbol) const;
   std::optional<WallTime> last_trade(std::string_view symbol) const;
   bool stale(std::string_view symbol) const;
   size_t stale_count() const;
