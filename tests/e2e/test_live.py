@@ -191,6 +191,39 @@ def test_a_connection_that_brought_nothing_is_followed_by_a_gap_from_its_opening
     assert sum(int(line.split(",")[9]) for line in tapeline.export_bars("1s").splitlines()[1:]) == len(rows)
 
 
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_refused_symbol_is_a_gap_from_its_subscription_also_over_a_restart(end, feed, tapeline):
+    """The feed acknowledges nothing: until it refused a symbol, that one only seemed to be covered."""
+    live = tapeline.run_live(feed.url, ["AAPL", "OANDA:EUR_USD"])
+    feed.wait_for_subscriptions(["AAPL", "OANDA:EUR_USD"])
+
+    def controls(*kinds):
+        entries = [entry for path in tapeline.segments() for entry in segments.read_segment(path)[0]]
+        return [control for control in segments.controls_of(entries) if control["kind"] in kinds]
+
+    def spans():
+        return [(gap["from"], gap["to"]) for gap in controls("gap") if gap["detail"] == "refused"]
+
+    feed.send('{"msg":"Invalid symbol OANDA:EUR_USD","type":"error"}')
+    harness.wait_until(spans, "the gap of the refused symbol in the log")
+    for _ in range(12):
+        now_ms = time.time_ns() // 1_000_000
+        feed.send(f'{{"data":[{{"p":10,"s":"AAPL","t":{now_ms},"v":1}}],"type":"trade"}}')
+        time.sleep(0.5)
+    getattr(live, end)()
+    live = tapeline.run_live(feed.url, ["AAPL"])
+    feed.wait_for_subscriptions(["AAPL", "OANDA:EUR_USD"], 2)
+    harness.wait_until(lambda: len(controls("subscribed")) == 4, "both are asked for again")
+    live.stop()
+    [first, *_] = [record for record in controls("subscribed") if record["symbol"] == "OANDA:EUR_USD"]
+    whole = [gap for gap in controls("gap") if gap["symbol"] is None and gap["detail"] in ("shutdown", "crash")]
+    reached = first["ingest_time"]
+    for begin, until in sorted(spans()):
+        assert (begin - reached).total_seconds() < 0.001, f"a hole before {begin}"
+        reached = max(reached, until)
+    assert whole and min(gap["from"] for gap in whole) <= reached, (spans(), whole)
+
+
 def test_history_is_there_after_a_restart(feed, market, tapeline, rng):
     symbols = feeds.symbols_of(market)
     live = tapeline.run_live(feed.url, symbols)

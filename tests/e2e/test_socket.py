@@ -139,6 +139,31 @@ def assert_every_interruption_is_a_gap(tapeline):
     assert sum("disconnect" in control["detail"] for control in gaps) >= len(epochs) - 1
 
 
+def test_law_6_a_feed_that_pings_and_sends_no_trades_is_a_gap(make_tapeline, tmp_path):
+    """Frozen: the connection lives, the market is open, and trades are lost."""
+    misbehave = ("--misbehave", "pause=4s/30s,ping=500ms")
+    simulator, url, _ = simulate(make_tapeline("simulator"), tmp_path, "--seed", "1", *misbehave)
+    tapeline = make_tapeline("receiver", TAPELINE_FEED_STALE_MS="3000", **harness.QUICK_RETRY)
+    live = tapeline.run_live(url, ["BINANCE:BTCUSDT"])
+    live.wait_for_counter("tapeline_feed_trades_stopped_total", 1, timeout=60)
+    live.wait_for_counter("tapeline_feed_connects_total", 2)
+    live.stop()
+    simulator.terminate()
+    simulator.wait(30)
+    entries = segments.read_all(tapeline.segments())
+    last = max(trade["ingest_time"] for trade in segments.trades_of(entries) if trade["epoch"] == 1)
+    controls = segments.controls_of(entries)
+    frozen = [control for control in controls if control["kind"] == "gap" and control["detail"] == "frozen"]
+    [closed] = [control for control in controls if control["kind"] == "epoch_closed" and control["epoch"] == 1]
+    opened = [control for control in controls if control["kind"] == "epoch_opened" and control["epoch"] == 2]
+    assert closed["detail"].startswith("frozen: no trade for 3."), closed
+    assert (closed["ingest_time"] - last).total_seconds() >= 3
+    # All that had come by a tick was read, and what came then was sent at most the latency bound (2 s) before.
+    assert 2 <= (last - frozen[0]["from"]).total_seconds() <= 4, (last, frozen)
+    assert frozen[-1]["to"] >= opened[0]["ingest_time"], "it lasts until the next opening"
+    assert "frozen" in tapeline.run("gaps", "--data-dir", tapeline.data).stdout
+
+
 def test_a_fixed_seed_gives_a_fixed_ledger(make_tapeline, tmp_path):
     """The generated market is reproducible: two runs with one seed send the same bytes, another seed does not."""
 
