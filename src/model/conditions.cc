@@ -162,7 +162,7 @@ std::string in_words(const Verdict& verdict) {
     out += words;
   };
   if (verdict.rights.last_if_only()) {
-    say("open and close only as the only trade of its day");
+    say("open and close only as the first or only trade of its day");
   } else if (!verdict.rights.last()) {
     say("no open or close");
   }

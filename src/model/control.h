@@ -17,7 +17,7 @@ enum class ControlKind {
   subscribed,    ///< `symbol` was asked for on `epoch` (the feed does not acknowledge).
   unsubscribed,  ///< `symbol` is no longer wanted.
   refused,       ///< The feed refused `symbol`. `detail`: its words.
-  tick,  ///< Once a second: `to` is the source's clock, `from` the last frame's arrival, `lag_ms`
+  tick,  ///< Once a second: `to` is the source's clock, `from` until when all was read, `lag_ms`
          ///< its lag.
   gap,   ///< [from, to) of `source` (of `symbol`, if given) cannot be complete. `detail`: a
          ///< GapCause.

@@ -86,8 +86,20 @@ std::string taken_from(const Record& record, Counts counts) {
   if (!record.is_restricted()) return {};
   if (counts.none()) return "everything";
   std::string out = model::in_words({record.rights, model::SessionMark::none});
-  if (record.rights.last_if_only()) out += counts.prices ? " (it is)" : " (it is not)";
-  return out;
+  if (!record.rights.last_if_only()) return out;
+  if (counts.prices) return out + " (it is)";
+  return out + (record.day_ms ? " (it is not)" : " (not known without a regular session's 1d bar)");
+}
+
+/// In words; of a condition that the sources disagree about, that it takes nothing for that reason.
+std::string taken_by(const std::string& code, const model::ConditionTable& table) {
+  const std::string words = model::in_words(table.of(code));
+  if (!words.empty()) return words;
+  const auto known = std::ranges::find_if(
+      model::condition_names(),
+      [&](const model::ConditionName& name) { return std::to_string(name.code) == code; });
+  const bool unverified = known != model::condition_names().end() && known->unverified;
+  return unverified ? "nothing (unverified: sources disagree)" : "";
 }
 
 std::vector<ExplainedCondition> conditions_of(const BarRecords& records, bool eligible,
@@ -109,7 +121,7 @@ std::vector<ExplainedCondition> conditions_of(const BarRecords& records, bool el
   std::vector<ExplainedCondition> list;
   for (auto& [order, condition] : out) {
     condition.name = model::condition_name(condition.code).value_or("");
-    condition.takes = model::in_words(table.of(condition.code));
+    condition.takes = taken_by(condition.code, table);
     list.push_back(std::move(condition));
   }
   return list;

@@ -104,7 +104,7 @@ def test_a_day_says_which_trades_are_not_of_its_session(replayed):
     assert len(told["trades"]) - len(outside) == told["bar"]["trade_count"] + told["bar"]["price_update_count"]
 
 
-CONDITIONAL = "open and close only as the only trade of its day"
+CONDITIONAL = "open and close only as the first or only trade of its day"
 
 
 @pytest.mark.parametrize("recording", ["aapl_taq_20100507.csv.gz"], indirect=True)
@@ -308,3 +308,19 @@ def test_a_bar_touched_by_a_gap_shows_coverage_and_gaps_as_page_json_and_resourc
             (gap["source"], gap["from"], gap["to"], gap["cause"]) for gap in reaching
         ]
     assert touched[1000, before_ms] and not touched[1000, after_ms] and touched[60_000, before_ms // 60_000 * 60_000]
+
+
+def test_what_is_not_known_of_conditions_is_said(tapeline, tmp_path):
+    """Without 1d nobody knows the first trade of a day; and of some codes nobody knows what they mean."""
+    file = tmp_path / "trades.csv"
+    start_ms = 1723215600000
+    file.write_text(
+        "symbol,price,volume,trade_timestamp_ms,conditions\n"
+        f"AAPL,10,1,{start_ms},code:32\nAAPL,11,1,{start_ms + 1},\nAAPL,12,1,{start_ms + 2},code:41\n"
+    )
+    tapeline.replay(file, intervals="1s")
+    told = explained(tapeline, "AAPL", 1000, start_ms, basis="eligible")
+    assert told["trades"][0]["taken"] == f"{CONDITIONAL} (not known without a regular session's 1d bar)"
+    assert (told["bar"]["open"], told["bar"]["high"]) == ("11", "12")
+    takes = {condition["code"]: condition["takes"] for condition in told["conditions"]}
+    assert takes == {"32": CONDITIONAL, "41": "nothing (unverified: sources disagree)"}
