@@ -27,6 +27,7 @@ class MemoryFile final : public tapeline::File {
   Result<uint64_t> size() const override { return bytes_.size(); }
   Result<> append(std::span<const std::byte>) override { return refused(); }
   Result<> sync() override { return refused(); }
+  Result<> write_again(uint64_t, uint64_t) override { return refused(); }
   Result<> truncate(uint64_t) override { return refused(); }
 
  private:
