@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "app/damaged_bars.h"
 #include "app/events.h"
 #include "app/recompute.h"
+#include "app/repair.h"
 #include "serve/letters.h"
 
 namespace tapeline::app {
