@@ -17,11 +17,11 @@ enum class ControlKind {
   subscribed,    ///< `symbol` was asked for on `epoch` (the feed does not acknowledge).
   unsubscribed,  ///< `symbol` is no longer wanted.
   refused,       ///< The feed refused `symbol`. `detail`: its words.
-  tick,  ///< Once a second: `to` is the source's clock, `from` until when all was read, `lag_ms`
-         ///< its lag.
-  gap,   ///< [from, to) of `source` (of `symbol`, if given) cannot be complete. `detail`: a
-         ///< GapCause.
-  setting,          ///< A setting that changes content. `symbol` unused; `detail`: "key=value".
+  tick,     ///< Once a second: `to` is the source's clock, `from` until when all was read, `lag_ms`
+            ///< its lag.
+  gap,      ///< [from, to) of `source` (of `symbol`, if given) cannot be complete. `detail`: a
+            ///< GapCause.
+  setting,  ///< A setting that changes content. `symbol` unused; `detail`: "key=value".
   recording_ended,  ///< The recording `source` is read to its end: its bars are final.
   clock_stepped,    ///< The wall clock was set: `from` before, `to` after.
   retention_cut,  ///< Old records are removed from the log from now on. With `symbol`: trades of it
