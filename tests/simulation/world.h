@@ -40,6 +40,7 @@ struct Report {
   int64_t bars = 0;                      ///< In the store.
   int64_t symbols = 0;                   ///< Of trades in the log.
   int64_t starts = 0;
+  bool tame = false;                    ///< It holds less than every world has.
   uint64_t digest = 0;                  ///< Of log and bars: equal for equal seeds.
   std::vector<std::string> violations;  ///< Of the laws, each with the numbers that show it.
 
@@ -52,6 +53,8 @@ struct Report {
 inline constexpr int64_t kTradesLeast = 2'000;
 inline constexpr int64_t kSymbolsLeast = 5;
 inline constexpr int64_t kKindsLeast = 3;
+/// A world that turns out to be tame is drawn anew, so often at most.
+inline constexpr uint64_t kDrawsMax = 4;
 
 /// Lets one seed's world run to its end and looks at the laws.
 Report simulate(uint64_t seed);
