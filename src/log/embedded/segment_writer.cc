@@ -58,6 +58,8 @@ Result<> SegmentWriter::resume(const std::string& path, const Header& header, ui
   if (durable_ && !mutated(Mutant::start_unsynced)) {
     TAPELINE_TRY(file.value()->write_again(synced_bytes, bytes - synced_bytes));
     TAPELINE_TRY(file.value()->sync());
+    // The name, too, may be known to the system only.
+    TAPELINE_TRY(files_.sync_folder(folder_));
   }
   file_ = std::move(file.value());
   path_ = path;

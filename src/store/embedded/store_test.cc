@@ -64,8 +64,8 @@ TEST_F(EmbeddedStoreTest, AnotherProgramReadsExactValuesWhileTheWriterIsOpen) {
   EXPECT_EQ(query("SELECT vwap_rounded FROM bars_readable"), "189.95");
   EXPECT_EQ(query("SELECT first_id || ' ' || last_id FROM bars"), "finnhub/3/1021 /3/1400");
   EXPECT_EQ(query("SELECT feed || ' ' || created || ' ' || format_version FROM meta"),
-            "simulated 2020-02-25T14:30:00.000000Z 3");
-  EXPECT_EQ(query("PRAGMA user_version"), "3");
+            "simulated 2020-02-25T14:30:00.000000Z 4");
+  EXPECT_EQ(query("PRAGMA user_version"), "4");
   EXPECT_EQ(query("PRAGMA journal_mode"), "wal");
 }
 
@@ -92,7 +92,7 @@ TEST_F(EmbeddedStoreTest, ANewerVersionIsRefused) {
   query("PRAGMA user_version=99");
   EXPECT_EQ(open().error().message(),
             "store: " + path_ +
-                " has format version 99 and this program knows only up to 3; use the newer program "
+                " has format version 99 and this program knows only up to 4; use the newer program "
                 "that wrote it");
   EXPECT_THAT(open_embedded_store_to_read(path_, {}).error().message(),
               HasSubstr("use the newer program that wrote it"));
