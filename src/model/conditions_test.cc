@@ -64,7 +64,8 @@ TEST(Verdict, IsSaidInWords) {
   EXPECT_EQ(in_words(together({"1"})), "");
   EXPECT_EQ(in_words(together({"12"})), "no open or close, no high or low");
   EXPECT_EQ(in_words(together({"16"})), "no open or close, no high or low, no volume");
-  EXPECT_EQ(in_words(together({"30"})), "open and close only as the first or only trade of its day");
+  EXPECT_EQ(in_words(together({"30"})),
+            "open and close only as the first or only trade of its day");
   EXPECT_EQ(in_words(together({"24"})), "of extended hours");
   EXPECT_EQ(in_words(together({"36"})), "of the regular session's end");
 }
