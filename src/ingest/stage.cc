@@ -6,6 +6,7 @@
 #include <deque>
 #include <numeric>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/check.h"
@@ -316,6 +317,7 @@ class Stage::Impl {
     newest_sent_.reset();
     opened_at_ = clock_.wall();
     caught_up_ = opened_at_;
+    arrived_ = false;
     heard_.reset();
     heard_trades_.reset();
     least_lag_us_.reset();
@@ -456,6 +458,7 @@ class Stage::Impl {
   }
 
   void caught_up(model::IngestTime time) {
+    if (!std::exchange(arrived_, false)) return;
     const bool lags =
         least_lag_us_ && std::chrono::microseconds(*least_lag_us_) > options_.latency_bound;
     if (!lags) caught_up_ = std::max(caught_up_, time);
@@ -507,6 +510,7 @@ class Stage::Impl {
       sent = std::min(sent, ingest_time);
     }
     heard_ = std::max(heard_.value_or(opened_at_), sent);
+    arrived_ = true;
   }
 
   FrameOutcome count(FrameOutcome& outcome) {
@@ -686,6 +690,7 @@ class Stage::Impl {
   std::optional<model::IngestTime> newest_sent_;  ///< Some trade was sent at that time or later.
   model::IngestTime opened_at_;
   model::IngestTime caught_up_;             ///< See `caught_up`; at least the opening.
+  bool arrived_ = false;                    ///< A frame or row, since `caught_up` was said.
   std::optional<model::IngestTime> heard_;  ///< See `heard`.
   std::optional<model::IngestTime> heard_trades_;
   std::optional<int64_t> least_lag_us_;  ///< Since the last tick.

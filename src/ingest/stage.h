@@ -174,7 +174,9 @@ class Stage {
 
   /// Whoever reads the connection says, before a tick: what had come by `time` was read. It does
   /// not count while the trades since the last tick are older than the latency bound: then frames
-  /// wait before they reach us.
+  /// wait before they reach us. Nor when none came since it was said last: a line that is silent
+  /// may hold them back, and a frame without trades that ends the silence does not tell for how
+  /// long.
   void caught_up(model::IngestTime time);
 
   /// Hands the collected records to the log. Without `may_wait` it never waits, and errors show as

@@ -369,6 +369,21 @@ TEST_F(StageTest, WhatWasHeardIsNoNewerThanTheNewestTradeUnlessAllWasRead) {
   EXPECT_EQ(stage->heard(), kNow + seconds(20)) << "nothing is newer than its arrival";
 }
 
+TEST_F(StageTest, AFrameWithoutTradesDoesNotTellForHowLongASilentLineHeldItBack) {
+  using std::chrono::seconds;
+  make();
+  open();
+  frame(R"({"type":"ping"})");
+  stage->caught_up(kNow + seconds(1));
+  stage->caught_up(kNow + seconds(30));
+  clock.advance(seconds(40));
+  frame(R"({"type":"ping"})");
+  EXPECT_EQ(stage->heard(), kNow + seconds(1)) << "sent at 2, perhaps, with trades behind it";
+  stage->caught_up(kNow + seconds(31));
+  frame(R"({"type":"ping"})");
+  EXPECT_EQ(stage->heard(), kNow + seconds(31)) << "what came before 31 was read by then";
+}
+
 TEST_F(StageTest, WithLeaveToWaitAnErrorIsTheCallers) {
   make({.may_wait = true});
   open();
