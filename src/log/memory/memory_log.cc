@@ -54,8 +54,9 @@ class MemoryReader final : public Reader {
 
   Result<ReadOutcome> next(Batch& batch, std::chrono::microseconds timeout) override {
     std::unique_lock lock(state_->mutex);
-    state_->grown.wait_for(lock, timeout,
-                           [&] { return state_->closed || position_ < state_->end; });
+    const auto ready = [&] { return state_->closed || position_ < state_->end; };
+    // Even a wait of no length gives the processor away.
+    if (timeout.count() > 0) state_->grown.wait_for(lock, timeout, ready);
     if (position_ >= state_->end) return state_->closed ? ReadOutcome::finished : ReadOutcome::idle;
     if (position_ < state_->begin) {
       const Position wanted = std::exchange(position_, state_->begin);
