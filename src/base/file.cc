@@ -95,7 +95,12 @@ class PosixFile final : public File {
     for (const uint64_t end = offset + size; offset < end;) {
       auto got = read_at(offset, std::span(bytes).first(std::min(bytes.size(), end - offset)));
       if (!got) return got.error();
-      if (got.value() == 0) return {};
+      if (got.value() == 0)
+        return make_error(
+            ErrorCode::failed,
+            "cannot write {} again: it ends at byte {}, {} bytes before what is to be "
+            "made durable",
+            path_, offset, end - offset);
       for (size_t done = 0; done < got.value();) {
         const ssize_t written = ::pwrite(descriptor, bytes.data() + done, got.value() - done,
                                          static_cast<off_t>(offset + done));

@@ -34,6 +34,8 @@ class File {
   /// Puts the `size` bytes from `offset` on, as `read_at` shows them, in place of themselves, so
   /// that the next `sync` brings them to the device although an earlier one, of this process or
   /// another, may have failed and lost them: the system would not try again what it takes for done.
+  /// `failed`, with the path and the byte, when the file ends before `offset + size`: what is not
+  /// there cannot be made durable; else as `append` and `read_at`. An unknown part is then written.
   virtual Result<> write_again(uint64_t offset, uint64_t size) = 0;
 
   virtual Result<> truncate(uint64_t size) = 0;

@@ -45,6 +45,20 @@ TEST_F(FileTest, AppendsReadsAndTruncates) {
   EXPECT_EQ(content("a"), "hello!");
 }
 
+TEST_F(FileTest, WritesAgainWhatIsThereAndRefusesWhatIsNot) {
+  auto file = files_.open_append(path("a")).value();
+  ASSERT_TRUE(file->append(bytes("hello world")).ok());
+  ASSERT_TRUE(file->write_again(6, 5).ok());
+  EXPECT_EQ(content("a"), "hello world");
+  const auto shorter = file->write_again(6, 8);
+  ASSERT_FALSE(shorter.ok());
+  EXPECT_EQ(shorter.error().code(), ErrorCode::failed);
+  EXPECT_EQ(shorter.error().message(),
+            "cannot write " + path("a") +
+                " again: it ends at byte 11, 3 bytes before what is to be made durable");
+  EXPECT_EQ(content("a"), "hello world");
+}
+
 TEST_F(FileTest, AnAbsentFileIsNotFound) {
   const auto absent = files_.open_read(path("absent"));
   ASSERT_FALSE(absent.ok());

@@ -470,7 +470,10 @@ class FaultyFileSystem final : public FileSystem {
       std::string bytes(size, '\0');
       auto got = handle_->read_at(offset, std::as_writable_bytes(std::span(bytes)));
       if (!got) return got.error();
-      return handle_->write_at(offset, std::string_view(bytes).substr(0, got.value()));
+      if (got.value() < size)
+        return make_error(ErrorCode::failed, "cannot write again: the file ends {} bytes before",
+                          size - got.value());
+      return handle_->write_at(offset, bytes);
     }
     Result<> truncate(uint64_t size) override { return handle_->truncate(size); }
 
