@@ -140,8 +140,8 @@ class Log : public Source {
   virtual Result<Cut> due_cut() = 0;
 
   /// Removes whole segments that end before `position`, oldest first, but none that
-  /// `set_retain_from` keeps, nor the one being written; what it removed. An error leaves a rest,
-  /// which the next call removes.
+  /// `set_retain_from` keeps, nor the one being written; what it removed. An error names the
+  /// file that cannot be removed; it stays with all behind it, and the next call begins there.
   virtual Result<Cut> remove_before(Position position) = 0;
 
   /// Refuses further appends, makes the rest durable, ends readers. Idempotent; waits.

@@ -55,6 +55,12 @@ class FaultyFileSystem final : public FileSystem {
     refuse_new_files_ = refuse;
   }
 
+  /// The file cannot be removed, as in a folder that may not be written. Empty: every one can.
+  void refuse_removal_of(std::string path) {
+    const std::lock_guard lock(mutex_);
+    not_removable_ = std::move(path);
+  }
+
   /// Syncs wait until they are let go.
   void hold_syncs(bool hold) {
     const std::lock_guard lock(mutex_);
@@ -218,6 +224,8 @@ class FaultyFileSystem final : public FileSystem {
   Result<> remove(const std::string& path) override {
     const std::lock_guard lock(mutex_);
     TAPELINE_TRY(change("remove", path));
+    if (!not_removable_.empty() && path == not_removable_)
+      return make_error(ErrorCode::failed, "cannot remove {}: Permission denied", path);
     if (names_.erase(path) == 0) return make_error(ErrorCode::not_found, "cannot remove {}", path);
     return {};
   }
@@ -536,6 +544,7 @@ class FaultyFileSystem final : public FileSystem {
   std::optional<size_t> broken_write_;
   int broken_syncs_ = 0;
   bool refuse_new_files_ = false;
+  std::string not_removable_;
   bool syncs_held_ = false;
   bool powered_ = true;
   uint64_t changes_left_ = 0;

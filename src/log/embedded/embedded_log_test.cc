@@ -810,6 +810,63 @@ TEST_F(EmbeddedLogTest, ASegmentWithoutTimesIsAsOldAsTheNextOne) {
   EXPECT_EQ(log_->due_cut().value().segments, 2U);
 }
 
+TEST_F(EmbeddedLogTest, WhatCouldNotBeRemovedStaysReadableAndIsTriedAgain) {
+  options_.segment_bytes_max = 4096;
+  options_.tail_bytes_max = 0;
+  open();
+  append(400);
+  const auto paths = segment_paths();
+  ASSERT_GT(paths.size(), 2U);
+  const uint64_t bytes = log_->status().bytes;
+  for (const std::string& stays : {index_path(paths[0]), paths[0]}) {
+    files_.refuse_removal_of(stays);
+    for (int round = 0; round < 2; ++round) {
+      const auto cut = log_->remove_before(log_->end());
+      ASSERT_FALSE(cut.ok());
+      EXPECT_EQ(cut.error().message(), "cannot remove " + stays + ": Permission denied");
+    }
+    EXPECT_EQ(log_->begin(), Position(0, 1)) << stays;
+    EXPECT_EQ(log_->status().bytes, bytes);
+    EXPECT_EQ(segment_paths(), paths) << "none that is newer goes first";
+    expect_whole(*log_, 400);
+  }
+  // Also by events, whose index is made again, and by the next start: no hole.
+  EXPECT_TRUE(log_->read_events(0, 500).ok());
+  open();
+  expect_whole(*log_, 400);
+  files_.refuse_removal_of("");
+  const auto cut = log_->remove_before(log_->end());
+  ASSERT_TRUE(cut.ok()) << cut.error().message();
+  EXPECT_EQ(cut.value().segments, paths.size() - 1);
+  EXPECT_EQ(segment_paths(), std::vector<std::string>{paths.back()});
+  for (const auto& [path, content] : files_.contents())
+    EXPECT_TRUE(path == paths.back() || path == index_path(paths.back())) << path;
+}
+
+TEST_F(EmbeddedLogTest, AReaderOfASegmentThatIsBeingRemovedIsToldSo) {
+  options_.segment_bytes_max = 4096;
+  options_.tail_bytes_max = 0;
+  open();
+  append(400);
+  const auto paths = segment_paths();
+  ASSERT_GT(paths.size(), 2U);
+  auto reader = log_->read({});
+  ASSERT_TRUE(files_.remove(paths[0]).ok());
+  Batch batch;
+  const auto gone = reader.value()->next(batch, kLong);
+  ASSERT_FALSE(gone.ok());
+  EXPECT_EQ(gone.error().code(), ErrorCode::not_found);
+  EXPECT_NE(gone.error().message().find("retention removed everything before"), std::string::npos)
+      << gone.error().message();
+  ASSERT_EQ(reader.value()->next(batch, kLong).value(), ReadOutcome::progressed);
+  EXPECT_EQ(batch.first, parse_segment_name(paths[1].substr(kFolder.size() + 1)));
+  // That it is gone already is no error.
+  const auto cut = log_->remove_before(batch.first);
+  ASSERT_TRUE(cut.ok()) << cut.error().message();
+  EXPECT_EQ(cut.value().segments, 1U);
+  EXPECT_EQ(log_->begin(), batch.first);
+}
+
 // Other programs, other versions.
 
 TEST_F(EmbeddedLogTest, AnotherProcessReadsWholeBlocksWhileOneWrites) {

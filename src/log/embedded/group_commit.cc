@@ -220,17 +220,24 @@ Result<Cut> GroupCommit::remove_before(Position position) {
   for (Segments segments = removable(); segments.size() > 1; segments.pop_front()) {
     const Segment& oldest = *segments.front();
     if (segments[1]->first > position) break;
+    // The index first: a segment without one is whole, and makes it again. And the segment is of
+    // the log until its file is gone, so that the next call finds what this one could not remove.
+    TAPELINE_TRY(remove_if_there(index_path(oldest.path)));
+    TAPELINE_TRY(remove_if_there(oldest.path));
     {
       const std::lock_guard lock(state_->mutex);
       state_->segments.pop_front();
     }
     count(cut, oldest, segments[1]->first);
-    TAPELINE_TRY(state_->files.remove(oldest.path));
-    if (const std::string index = index_path(oldest.path); state_->files.exists(index))
-      TAPELINE_TRY(state_->files.remove(index));
     state_->events.segment_removed(oldest.path, oldest.bytes);
   }
   return cut;
+}
+
+Result<> GroupCommit::remove_if_there(const std::string& path) {
+  auto removed = state_->files.remove(path);
+  if (!removed && removed.error().code() == ErrorCode::not_found) return {};
+  return removed;
 }
 
 Log::Status GroupCommit::status() const {

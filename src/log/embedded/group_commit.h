@@ -109,6 +109,7 @@ class GroupCommit : public Log {
   using Segments = std::deque<std::shared_ptr<Segment>>;
   Segments removable() const;
   Result<bool> oldest_is_due(const Segments& segments, uint64_t bytes);
+  Result<> remove_if_there(const std::string& path);
 
   // Called by the writer.
   Result<> write(std::vector<Item>& items);

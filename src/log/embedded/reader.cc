@@ -168,7 +168,9 @@ class EmbeddedReader final : public Reader {
         }
         find_segment(segment, next_first);
       }
-      auto got = read_from(std::move(segment), batch);
+      auto got = read_from(segment, batch);
+      if (!got && got.error().code() == ErrorCode::not_found && is_oldest(*segment))
+        return pass_removed(next_first);
       if (!got) return got.error();
       if (got.value()) return trimmed(batch);
       if (auto error = pass_end_of_segment(next_first)) return *error;
@@ -220,6 +222,18 @@ class EmbeddedReader final : public Reader {
       // Blocks before the position are met where a seek could not trust the heads.
       if (!got.value() || batch.last() >= position_) return got.value();
     }
+  }
+
+  /// Or was: retention may be about to remove its file, or just have done so.
+  bool is_oldest(const Segment& segment) const {
+    const std::lock_guard lock(state_->mutex);
+    return segment.first <= state_->begin() && segment.first < state_->segments.back()->first;
+  }
+
+  Error pass_removed(Position next_first) {
+    cursor_.reset();
+    const Position wanted = std::exchange(position_, next_first);
+    return removed_by_retention(wanted, next_first);
   }
 
   /// The visible end of a segment is reached, and yet there are records: behind it.
