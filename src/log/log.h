@@ -135,8 +135,9 @@ class Log : public Source {
   /// the state to start from must stay readable. Positions only grow.
   virtual void set_retain_from(Position position) = 0;
 
-  /// The old segments that are beyond the limits of age and size; they stay. For one thread, as
-  /// remove_before.
+  /// The old segments that are beyond the limits of age and size; they stay. A segment is as old as
+  /// its newest record; without any time, as the next one that may go and has some. For one thread,
+  /// as remove_before.
   virtual Result<Cut> due_cut() = 0;
 
   /// Removes whole segments that end before `position`, oldest first, but none that

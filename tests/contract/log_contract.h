@@ -343,6 +343,30 @@ TYPED_TEST_P(LogContract, RetentionByAgeCountsTheNewestRecordOfASegment) {
   EXPECT_LE(this->log_->begin().ordinal(), 101U);
 }
 
+TYPED_TEST_P(LogContract, ASegmentWithoutTimesIsAsOldAsTheNextOne) {
+  auto options = this->small_segments();
+  options.retention_days = 1;
+  options.retention_bytes_max = 0;
+  this->open(options);
+  constexpr int64_t kDay = 86'400'000'000;
+  int number = 0;
+  const auto append_at = [&](const log::Times& times, uint64_t segments) {
+    while (this->log_->status().segments < segments) {
+      ASSERT_TRUE(this->log_->append(encode({this->text_of(++number), 0}), 1, times).ok());
+      this->flush();
+    }
+  };
+  append_at({}, 2);
+  this->logs_.clock.advance(std::chrono::microseconds(2 * kDay));
+  EXPECT_EQ(this->log_->due_cut().value().segments, 0U) << "nothing tells how old it is";
+  append_at(times_of(kDay), 4);
+  EXPECT_EQ(this->log_->due_cut().value().segments, 0U);
+  this->logs_.clock.advance(std::chrono::microseconds(1));
+  EXPECT_EQ(this->log_->due_cut().value().segments, 3U);
+  this->log_->set_retain_from(this->log_->begin().plus(static_cast<uint64_t>(number) / 2));
+  EXPECT_EQ(this->log_->due_cut().value().segments, 0U) << "the next one stays";
+}
+
 TYPED_TEST_P(LogContract, RetentionKeepsWhatTheCallerStillNeeds) {
   auto options = this->small_segments();
   options.retention_bytes_max = 1;
@@ -441,8 +465,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     ARecordLargerThanASegmentIsRefusedAlone, ASnapshotComesFirstInEachNewSegment,
     AnEmptySnapshotPutsNone, RetentionBySizeRemovesTheOldestSegments,
     OnlyWholeSegmentsBeforeThePositionAreRemoved, RetentionOvertakesAReaderAndSaysSo,
-    RetentionByAgeCountsTheNewestRecordOfASegment, RetentionKeepsWhatTheCallerStillNeeds,
-    ReadsByEventTime, ReadingByEventTimeOutsideOfEverythingFinishes, ItsIdentityIsItsOwnAndKept,
+    RetentionByAgeCountsTheNewestRecordOfASegment, ASegmentWithoutTimesIsAsOldAsTheNextOne,
+    RetentionKeepsWhatTheCallerStillNeeds, ReadsByEventTime,
+    ReadingByEventTimeOutsideOfEverythingFinishes, ItsIdentityIsItsOwnAndKept,
     WhatWasAppendedIsThereAfterOpeningAgain, RecoverWithoutAnErrorChangesNothing,
     SyncOfEverythingVisibleSucceeds);
 

@@ -790,26 +790,6 @@ TEST_F(EmbeddedLogTest, AnIndexThatIsMissingOrDamagedIsMadeAnew) {
   }
 }
 
-TEST_F(EmbeddedLogTest, ASegmentWithoutTimesIsAsOldAsTheNextOne) {
-  options_.segment_bytes_max = 4096;
-  options_.retention_days = 1;
-  constexpr int64_t kDay = 86'400'000'000;
-  open();
-  const auto append_at = [&](const Times& times, uint64_t segments) {
-    while (log_->status().segments < segments) {
-      ASSERT_TRUE(log_->append(encode({text_of(next_), 0}), 1, times).ok());
-      ASSERT_TRUE(log_->flush().ok());
-      ++next_;
-    }
-  };
-  append_at(Times{}, 2);
-  append_at(test::times_of(kDay), 3);
-  clock_.advance(std::chrono::microseconds(2 * kDay));
-  EXPECT_EQ(log_->due_cut().value().segments, 0U);
-  clock_.advance(std::chrono::microseconds(1));
-  EXPECT_EQ(log_->due_cut().value().segments, 2U);
-}
-
 TEST_F(EmbeddedLogTest, WhatCouldNotBeRemovedStaysReadableAndIsTriedAgain) {
   options_.segment_bytes_max = 4096;
   options_.tail_bytes_max = 0;

@@ -165,7 +165,7 @@ class MemoryLog final : public Log {
     for (const Segment& segment : state_->segments) bytes += segment.bytes;
     for (size_t i = 0; i + 1 < state_->segments.size(); ++i) {
       const Segment& segment = state_->segments[i];
-      if (is_needed(segment, cut.begin) || !is_due(segment, bytes)) break;
+      if (is_needed(segment, cut.begin) || !is_due(i, cut.begin, bytes)) break;
       bytes -= segment.bytes;
       count(cut, segment);
     }
@@ -246,13 +246,23 @@ class MemoryLog final : public Log {
     return retain_from_ && first.plus(segment.records) > *retain_from_;
   }
 
-  bool is_due(const Segment& segment, uint64_t bytes) const {
+  /// Of the segment with that index, which begins at `first`.
+  bool is_due(size_t index, Position first, uint64_t bytes) const {
     if (options_.retention_bytes_max > 0 &&
         bytes > static_cast<uint64_t>(options_.retention_bytes_max))
       return true;
-    const int64_t now = clock_.wall().time_since_epoch().count();
-    return options_.retention_days > 0 &&
-           segment.times.ingest_max < now - options_.retention_days * kMicrosecondsPerDay;
+    if (options_.retention_days == 0) return false;
+    const int64_t kept_from =
+        clock_.wall().time_since_epoch().count() - options_.retention_days * kMicrosecondsPerDay;
+    for (; index + 1 < state_->segments.size(); ++index) {
+      const Segment& segment = state_->segments[index];
+      if (is_needed(segment, first)) return false;
+      // One without any time (nothing but a snapshot) is as old as what follows it.
+      if (segment.times.ingest_max != Times{}.ingest_max)
+        return segment.times.ingest_max < kept_from;
+      first = first.plus(segment.records);
+    }
+    return false;
   }
 
   const std::string identity_ = fmt::format("{:016x}{:016x}", random_seed(), random_seed());
