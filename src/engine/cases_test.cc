@@ -146,7 +146,7 @@ class Runner {
     }
     for (const auto& [key, value] : read_options(words, options_at)) {
       if (key == "lag_ms") record.lag_ms = std::stoll(value);
-      if (key == "frame") record.from = time(value);
+      if (key == "heard") record.from = time(value);
       if (key == "epoch") record.epoch = std::stoll(value);
       if (key == "symbol") record.symbol = value;
       if (key == "clock") record.detail = value;

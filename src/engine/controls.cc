@@ -91,8 +91,8 @@ Result<> Controls::apply(const model::Control& control) {
 
 void Controls::open_epoch(const model::Control& control, Source& source) {
   const SourceId id = state_.sources.intern(source.name);
-  // A process that died could not say when its connection ended. Its last tick told of a frame that
-  // did arrive; a later trade may be in another partition than this.
+  // A process that died could not say when its connection ended. Its last tick told until when all
+  // was read; a later trade may be in another partition than this.
   if (source.open) end_coverage(id, source.told_us / 1'000);
   // Nothing need ever come on this connection; what it missed still cannot lie before its
   // beginning.
