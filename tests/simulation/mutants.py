@@ -14,6 +14,8 @@ import time
 # A world that takes this long goes on for ever.
 DEADLINE_S = 120
 LEAST = 24
+# A world in which little happened breaks no law.
+TAME = "the world is too tame"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,8 @@ class Simulation:
         if ran.returncode == 0:
             return None
         if ran.returncode == 1:
-            return re.search(r"^  (.*)$", ran.stdout, re.MULTILINE)[1]
+            law = re.search(r"^  (.*)$", ran.stdout, re.MULTILINE)[1]
+            return None if law.startswith(TAME) else law
         if ran.returncode < 0:
             words = ran.stderr.strip().splitlines()
             return f"stops: {words[-1] if words else f'signal {-ran.returncode}'}"
