@@ -14,6 +14,15 @@ REQUIRE = "TAPELINE_REQUIRE_RECORDINGS"
 ran = set()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Before -m chooses: what plays a large recording is marked, so that slow builds can leave it out."""
+    for item in items:
+        parameters = item.callspec.params if hasattr(item, "callspec") else {}
+        if parameters.get("recording") in recordings.NAMES:
+            item.add_marker("large_recording")
+
+
 @pytest.fixture
 def recording(request):
     """The path of the recording named by the test's parameter."""
