@@ -1,4 +1,4 @@
-"""docs/promises.md points at tests and files that exist, and every law of the design is named by a test."""
+"""docs/promises.md and docs/proof.md point at tests and files that exist, and a test is named for each law of the design."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "promises.md").read_text("utf-8")
+PROOF = (ROOT / "docs" / "proof.md").read_text("utf-8")
 
 CPP_TEST = re.compile(r"^(?:TEST|TEST_F|TEST_P|TYPED_TEST_P|RC_GTEST_\w+)\(\s*(\w+)\s*,\s*(\w+)", re.MULTILINE)
 PYTHON_TEST = re.compile(r"^def (test_\w+)\(", re.MULTILINE)
@@ -54,15 +55,22 @@ def test_every_promise_names_tests_that_exist(known):
     assert not missing, "\n".join(missing)
 
 
+def test_the_proof_names_tests_that_exist(known):
+    names = [name for name in quoted(PROOF) if "::test_" in name or re.fullmatch(r"[A-Z]\w+\.[A-Z]\w+", name)]
+    assert len(names) > 11
+    assert not [name for name in names if name not in known]
+
+
 def test_every_place_exists():
     places = [name for _, cells in rows() if len(cells) == 3 for name in quoted(cells[1])]
     assert len(places) > 40
     assert not [name for name in places if not (ROOT / name).exists()]
 
 
-@pytest.mark.parametrize("law", ["1", "2", "3", "4", "5", "6", "7", "10", "11"])
+@pytest.mark.parametrize("law", [str(number) for number in range(1, 12)])
 def test_every_law_is_named_by_a_test(law):
     named = re.compile(rf"law[ _]?{law}(?!\d)", re.IGNORECASE)
     tests = [*(ROOT / "src").rglob("*_test.cc"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.h")]
     assert any(named.search(path.read_text("utf-8")) for path in tests if path.name != Path(__file__).name)
-    assert re.search(rf"^\| {law} \w+", PAGE, re.MULTILINE), f"docs/promises.md has no row for law {law}"
+    for page, text in (("promises", PAGE), ("proof", PROOF)):
+        assert re.search(rf"^\| {law} \w+", text, re.MULTILINE), f"docs/{page}.md has no row for law {law}"

@@ -220,7 +220,7 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
-def test_law_5_a_disk_that_fills_while_running_pauses_intake_until_there_is_room(
+def test_law_8_a_disk_that_fills_while_running_pauses_intake_until_there_is_room(
     feed, tiny_disk, make_tapeline, tmp_path, oracle_of, assert_same_bars
 ):
     tapeline = make_tapeline(**harness.QUICK_RETRY, TAPELINE_STORE_FREE_BYTES_MIN="1048576")
