@@ -7,6 +7,9 @@
 #include <set>
 #include <tuple>
 
+#include "engine/world.h"
+#include "model/venue.h"
+
 namespace tapeline::simulation {
 namespace {
 
@@ -43,6 +46,11 @@ int64_t whole(const model::Decimal& value) {
 using Key = std::tuple<int64_t, std::string, int64_t, int64_t>;
 Key key_of(const model::Trade& trade) {
   return {ms_of(trade.event_time), trade.id.source, trade.id.epoch, trade.id.sequence};
+}
+
+/// Windows of such a symbol are not simply multiples of their length.
+bool has_sessions(std::string_view symbol) {
+  return model::venue_class(symbol) == model::VenueClass::stock;
 }
 
 struct Window {
@@ -95,6 +103,7 @@ class Checker {
   std::vector<std::string> run() {
     replay();
     check_bars();
+    check_plain_bars();
     check_gaps();
     check_interruptions();
     check_clock();
@@ -153,6 +162,7 @@ class Checker {
     if (symbol.source.empty()) symbol.source = trade.id.source;
     const int64_t event_ms = ms_of(trade.event_time);
     symbol.greatest_ms = std::max(symbol.greatest_ms, event_ms);
+    if (has_sessions(trade.symbol)) return;
     for (const int64_t interval : evidence_.settings.intervals_ms) {
       const int64_t start = event_ms / interval * interval;
       Window& window = windows_[{trade.symbol, interval, start}];
@@ -239,7 +249,7 @@ class Checker {
     std::set<WindowKey> seen;
     for (const model::Bar& bar : evidence_.bars) {
       const WindowKey key{bar.key.symbol, bar.key.interval.ms(), ms_of(bar.key.start)};
-      if (bar.key.basis != model::Basis::all) continue;
+      if (bar.key.basis != model::Basis::all || has_sessions(bar.key.symbol)) continue;
       const std::string name =
           fmt::format("{} {} ms {}", bar.key.symbol, bar.key.interval.ms(), ms_of(bar.key.start));
       if (!seen.insert(key).second) broken("each bar once: {}", name);
@@ -256,6 +266,27 @@ class Checker {
       if (!seen.contains(key) && intervals_known_)
         broken("nothing lost: the store lacks bar {} {} ms {}", std::get<0>(key), std::get<1>(key),
                std::get<2>(key));
+  }
+
+  /// Of every symbol and in both bases, member by member, as far as the log can be read.
+  void check_plain_bars() {
+    if (evidence_.damaged) return;
+    const auto text = [](const std::vector<model::Bar>& bars) {
+      std::map<model::BarKey, std::string> out;
+      for (const model::Bar& bar : bars) out[bar.key] = engine::testing::describe(bar);
+      return out;
+    };
+    const auto stored = text(evidence_.bars);
+    const auto plain = text(evidence_.plain_bars);
+    for (const auto& [key, bar] : plain) {
+      const auto at = stored.find(key);
+      if (at == stored.end())
+        broken("nothing lost: the store lacks bar {}", bar);
+      else if (at->second != bar)
+        broken("a function of the log: bar {} is {} by the plain implementation", at->second, bar);
+    }
+    for (const auto& [key, bar] : stored)
+      if (!plain.contains(key)) broken("nothing invented: the log has no bar {}", bar);
   }
 
   void check_bar(const model::Bar& bar, const Window& window, const std::string& name) {

@@ -13,7 +13,8 @@
 #include "store/store.h"
 
 /// What must hold after a run, from the log's records alone, in the plainest way: sorted sets and
-/// no windows. Shares with the product only the decoder of records.
+/// no windows. Shares with the product only the decoder of records; for what conditions and a
+/// market's hours make of bars it asks the plain implementation, which knows nothing of the engine.
 namespace tapeline::simulation {
 
 /// One trade that the feed made.
@@ -48,6 +49,7 @@ struct Evidence {
   bool damaged = false;         ///< Bits of the log were flipped: some records cannot be read.
   std::map<int64_t, Offered> offered;  ///< By number.
   std::vector<model::Bar> bars;        ///< Of the store.
+  std::vector<model::Bar> plain_bars;  ///< Of the plain implementation (src/verify), both bases.
   std::vector<model::Gap> gaps;
   std::vector<store::SymbolRow> symbols;
   int64_t elements_spoilt = 0;  ///< Sent to be rejected, at most so many.

@@ -17,6 +17,7 @@
 #include "ingest/finnhub/feed_client.h"
 #include "ingest/options.h"
 #include "log/embedded/embedded_log.h"
+#include "model/venue.h"
 #include "simulate/session.h"
 #include "simulation/laws.h"
 #include "simulation/network.h"
@@ -25,6 +26,7 @@
 #include "store/embedded/store.h"
 #include "support/faulty_file_system.h"
 #include "support/manual_loop.h"
+#include "verify/plain.h"
 
 namespace tapeline::simulation {
 namespace {
@@ -37,7 +39,7 @@ using StoreStep = app::PipelineCore::StoreStep;
 
 constexpr const char* kFeed = "simulated";
 constexpr uint64_t kDiskBytes = uint64_t{1} << 40;
-/// 2026-03-02T14:29:30Z, a Monday.
+/// 2026-03-02T14:29:30Z, a Monday: half a minute before New York's market opens.
 constexpr WallTime kBegin{seconds(1'772'461'770)};
 constexpr seconds kFaultsLast{60};
 constexpr seconds kCalmLasts{25};
@@ -54,8 +56,14 @@ constexpr milliseconds kFaultAgain{500};
 
 /// One tape has one appender, so there is one source.
 constexpr std::string_view kSource = "simulated";
-constexpr std::array<const char*, 5> kSymbols = {"BINANCE:AUSDT", "BINANCE:BUSDT", "BINANCE:CUSDT",
-                                                 "KRAKEN:DUSD", "KRAKEN:EUSD"};
+constexpr std::array<const char*, 6> kSymbols = {"BINANCE:AUSDT", "BINANCE:BUSDT", "BINANCE:CUSDT",
+                                                 "KRAKEN:DUSD",   "KRAKEN:EUSD",   "FEIGN"};
+/// Conditions of the stock among them, FEIGN, whose market opens half a minute after the beginning:
+/// none, of extended hours, an odd lot, an official close, an average price, and those that may
+/// open and close only as the first or only of their day.
+constexpr std::array<std::string_view, 9> kConditions = {
+    "[]",        "[]",       "[]",        R"(["24"])",     R"(["12"])",
+    R"(["16"])", R"(["2"])", R"(["30"])", R"(["32","12"])"};
 
 /// Remembers what the stage puts aside, and hands it to the sink that the product has.
 class Letters final : public ingest::DeadLetterSink {
@@ -115,7 +123,7 @@ Plan draw_plan(Random& random) {
   plan.engine.cache_bytes_max =
       one_of<int64_t>(random, std::array<int64_t, 3>{0, 32 << 10, 16 << 20});
   plan.ingest.batch_bytes = 4 << 10;  // No append is larger than a segment.
-  plan.content.intervals = {"1s", "5s", "1m", "1h"};
+  plan.content.intervals = {"1s", "5s", "1m", "1h", "1d"};
   plan.content.disorder_ms = one_of<int64_t>(random, std::array<int64_t, 2>{500, 3'000});
   plan.feed.token = "";
   plan.feed.watchdog_ms = 8'000;
@@ -285,7 +293,7 @@ class World {
     int64_t revision = 0;
     bool final = false;
   };
-  std::map<std::tuple<std::string, int64_t, model::EventTime>, Shown> shown_;
+  std::map<model::BarKey, Shown> shown_;
   std::multiset<std::string> letters_made_;  ///< By processes that died.
   Position letters_end_;                     ///< What is before it survives a kill.
 };
@@ -297,8 +305,9 @@ World::World(uint64_t seed, uint64_t draw)
       start_random_(seed_ ^ 0xD1B54A32D192ED03U),
       plan_(draw_plan(random_)) {
   report_.seed = seed;
-  evidence_.settings = {
-      plan_.content.latency_bound_ms, plan_.content.disorder_ms, {1'000, 5'000, 60'000, 3'600'000}};
+  evidence_.settings = {plan_.content.latency_bound_ms,
+                        plan_.content.disorder_ms,
+                        {1'000, 5'000, 60'000, 3'600'000, 86'400'000}};
   disk_.set_capacity(kDiskBytes);
   disk_.set_on_sync([this] {
     // Readers run meanwhile.
@@ -832,8 +841,11 @@ void World::look_at(const engine::Changes& changes) {
            process_->log.log->end().raw());
   if (evidence_.damaged) return;
   for (const model::Bar& bar : changes.bars) {
-    Shown& shown = shown_[{bar.key.symbol, bar.key.interval.ms(), bar.key.start}];
-    const Shown now{bar.trade_count + bar.price_update_count, bar.revision, bar.final};
+    Shown& shown = shown_[bar.key];
+    // An earlier trade can take from one of `eligible` what it had as the first of its day.
+    const bool counted = bar.key.basis == model::Basis::all;
+    const Shown now{counted ? bar.trade_count + bar.price_update_count : 0, bar.revision,
+                    bar.final};
     if (now.records < shown.records || now.revision < shown.revision || now.final < shown.final)
       broken(
           "nothing acknowledged is lost: bar {} {} ms {} was shown with {} records, revision {}{} "
@@ -901,6 +913,7 @@ void World::finish() {
 
   // From the disk, as another program would.
   std::string bytes;
+  verify::PlainBars plain({});
   std::map<int64_t, std::string> there;
   auto source = log::open_embedded_source(log_setup());
   if (!source) return broken("it goes on: {}", source.error().message());
@@ -925,6 +938,7 @@ void World::finish() {
         broken("nothing is lost: record {} is none", batch.first.plus(i).raw());
         break;
       }
+      plain.apply(entry, batch.first.plus(i));
       Record record{batch.first.plus(i), entry.kind, {}, {}};
       if (entry.kind == codec::EntryKind::trade) record.trade = entry.trade.to_trade();
       if (entry.kind == codec::EntryKind::control) record.control = entry.control;
@@ -937,22 +951,32 @@ void World::finish() {
         !evidence_.damaged && (at == there.end() || at->second != shown))
       broken("nothing acknowledged is lost: the records at {} were shown and are gone", first);
 
+  for (const auto& [key, bar] : plain.bars()) {
+    evidence_.plain_bars.push_back(plain.present(key, bar));
+    model::BarKey eligible = key;
+    eligible.basis = model::Basis::eligible;
+    evidence_.plain_bars.push_back(plain.present(eligible, bar));
+  }
+
   auto stored = process.store->open_reader();
   if (!stored) return broken("it goes on: {}", stored.error().message());
-  const auto read = stored.value()->bars({}, [&](const model::Bar& bar) {
-    evidence_.bars.push_back(bar);
-    return true;
-  });
+  for (const model::Basis basis : {model::Basis::all, model::Basis::eligible}) {
+    const auto read = stored.value()->bars({.basis = basis}, [&](const model::Bar& bar) {
+      evidence_.bars.push_back(bar);
+      return true;
+    });
+    if (!read) return broken("it goes on: {}", read.error().message());
+    if (basis == model::Basis::all) report_.bars = static_cast<int64_t>(evidence_.bars.size());
+  }
   auto gaps = stored.value()->gaps("", model::IngestTime::min(), model::IngestTime::max(), 0);
   auto symbols = stored.value()->symbols();
-  if (!read || !gaps || !symbols) return broken("it goes on: the store cannot be read");
+  if (!gaps || !symbols) return broken("it goes on: the store cannot be read");
   evidence_.gaps = std::move(gaps).value();
   evidence_.symbols = std::move(symbols).value();
   std::set<std::string> symbols_seen;
   for (const Record& record : evidence_.records)
     if (record.kind == codec::EntryKind::trade) symbols_seen.insert(record.trade.symbol);
   report_.symbols = static_cast<int64_t>(symbols_seen.size());
-  report_.bars = static_cast<int64_t>(evidence_.bars.size());
   report_.offered = static_cast<int64_t>(evidence_.offered.size());
   report_.digest = std::hash<std::string>()(bytes);
   for (const model::Bar& bar : evidence_.bars)
@@ -1075,7 +1099,9 @@ std::string World::trade_json(size_t symbol, WallTime at) {
   offered.price = offered.volume == 0 ? kUpdatePriceBase + number
                                       : 10'000 + static_cast<int64_t>(market_random_.below(5'000));
   evidence_.offered.emplace(number, offered);
-  return fmt::format(R"({{"c":null,"p":{}.{:02},"s":"{}","t":{},"v":{}}})", offered.price / 100,
+  const bool stock = model::venue_class(offered.symbol) == model::VenueClass::stock;
+  return fmt::format(R"({{"c":{},"p":{}.{:02},"s":"{}","t":{},"v":{}}})",
+                     stock ? one_of(market_random_, kConditions) : "null", offered.price / 100,
                      offered.price % 100, offered.symbol, offered.event_ms, offered.volume);
 }
 
