@@ -34,6 +34,7 @@ namespace tapeline {
   mutant(shown_before_sync, "records are shown when written, before they are synced")           \
   mutant(folder_unsynced, "the name of a new segment is not synced")                            \
   mutant(start_unsynced, "what a killed process wrote is taken as durable")                     \
+  mutant(taken_as_rewritten, "a start only syncs what a sync that failed may have lost")        \
   mutant(torn_tail_kept, "a torn tail is not cut before new records follow")                    \
   mutant(whole_block_cut, "a start cuts the last whole block together with a torn one")         \
   mutant(torn_write_kept, "after a failed write its torn bytes stay in the file")               \
@@ -60,6 +61,10 @@ namespace tapeline {
   mutant(final_not_stored, "a bar that becomes final is not written once more")                 \
   mutant(open_by_arrival, "the first trade that arrives opens the bar")                         \
   mutant(notional_of_last, "the notional of the newest trade of a bar is forgotten")            \
+  mutant(eligible_not_merged, "conditions take nothing from a bar whose first trades have none") \
+  mutant(eligible_not_stored, "a bar that conditions take something from has no row of eligible") \
+  mutant(candidate_stays, "an earlier trade leaves a conditional print the first of its day")   \
+  mutant(candidate_not_kept, "a stored bar forgets that a conditional print counts in it")      \
   mutant(coverage_not_ended, "coverage goes on when the connection has ended")                  \
   mutant(gap_spares_final, "a gap does not reach bars that are final already")                  \
   mutant(shown_beyond_log, "what is shown claims a position that the log does not have yet")

@@ -238,7 +238,7 @@ store::Commit Engine::Impl::prepare_commit() {
                           ? bar->merged_till.plus(1)
                           : std::max(state.applied, bar->merged_till);
     row.state = encode_state(*bar, state.sources);
-    if (bar->restricted()) {
+    if (bar->restricted() && !mutated(Mutant::eligible_not_stored)) {
       const Position through = row.bar.through;
       store::BarRow& eligible = commit.bars.emplace_back();
       eligible.bar = present_eligible(*bar, symbol, state.sources);

@@ -127,7 +127,8 @@ void Partial::add(const codec::TradeView& record, const RecordKey& key, const Ke
 }
 
 void Partial::merge(const Partial& other, const KeyOrder& order) {
-  if (other.eligible && !eligible) eligible.put(what_is_eligible());
+  if (other.eligible && !eligible && !mutated(Mutant::eligible_not_merged))
+    eligible.put(what_is_eligible());
   if (eligible) eligible->merge(other.what_is_eligible(), order);
   trades.merge(other.trades, order);
   volume.merge(other.volume);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/mutant.h"
 #include "engine/wire.h"
 
 namespace tapeline::engine {
@@ -374,7 +375,7 @@ Result<> decode_row(const store::BarRow& row, SourceTable& sources, Bar& bar) {
   if (unseal(kRowMagic, kRowVersion, row.state, payload) != Opened::fine) return damaged(row);
   StateReader in(payload);
   bar.of_recording = in.flag();
-  bar.candidate_counts = in.flag();
+  bar.candidate_counts = in.flag() && !mutated(Mutant::candidate_not_kept);
   bar.certificate = read_certificate(in);
   std::vector<std::pair<model::Session, Partial>> partials;
   for (size_t n = in.count(1); n > 0 && in.ok() && partials.size() < kSessions; --n) {

@@ -133,6 +133,7 @@ bool Windows::may_change_day(const Symbol& symbol, const Judged& judged,
   if (record.is_price_update() || day->merged_till >= state_.now) return false;
   if (judged.left.rights.last_if_only()) return true;
   if (!day->candidate_counts || !judged.left.rights.last()) return false;
+  if (mutated(Mutant::candidate_stays)) return false;
   return state_.sources.order().less(key, day->find(model::Session::regular)->eligible->candidate);
 }
 

@@ -56,7 +56,8 @@ Result<> SegmentWriter::resume(const std::string& path, const Header& header, ui
   // A killed process may have written and not synced, or died of a sync that failed, after which
   // the system would say that all is well. From here on it counts as durable.
   if (durable_ && !mutated(Mutant::start_unsynced)) {
-    TAPELINE_TRY(file.value()->write_again(synced_bytes, bytes - synced_bytes));
+    if (!mutated(Mutant::taken_as_rewritten))
+      TAPELINE_TRY(file.value()->write_again(synced_bytes, bytes - synced_bytes));
     TAPELINE_TRY(file.value()->sync());
     // The name, too, may be known to the system only.
     TAPELINE_TRY(files_.sync_folder(folder_));
