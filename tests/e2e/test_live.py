@@ -1,7 +1,9 @@
 """Live against a feed under the test's control: frames to bars, hang-ups, kills, gaps."""
 
 import itertools
+import json
 import random
+import sqlite3
 import time
 from decimal import Decimal
 
@@ -191,6 +193,16 @@ def test_a_connection_that_brought_nothing_is_followed_by_a_gap_from_its_opening
     assert sum(int(line.split(",")[9]) for line in tapeline.export_bars("1s").splitlines()[1:]) == len(rows)
 
 
+def one_trade(symbol):
+    return json.dumps({"data": [{"p": 10, "s": symbol, "t": time.time_ns() // 1_000_000, "v": 1}], "type": "trade"})
+
+
+def answer(live, query):
+    status, body = live.get(f"/api/v1/{query}")
+    assert status == 200, body
+    return json.loads(body)
+
+
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_refused_symbol_is_a_gap_from_its_subscription_also_over_a_restart(end, feed, tapeline):
     """The feed acknowledges nothing: until it refused a symbol, that one only seemed to be covered."""
@@ -206,14 +218,19 @@ def test_a_refused_symbol_is_a_gap_from_its_subscription_also_over_a_restart(end
 
     feed.send('{"msg":"Invalid symbol OANDA:EUR_USD","type":"error"}')
     harness.wait_until(spans, "the gap of the refused symbol in the log")
-    for _ in range(12):
-        now_ms = time.time_ns() // 1_000_000
-        feed.send(f'{{"data":[{{"p":10,"s":"AAPL","t":{now_ms},"v":1}}],"type":"trade"}}')
-        time.sleep(0.5)
+    harness.wait_until(lambda: answer(live, "gaps?symbol=OANDA:EUR_USD")["gaps"], "the gap in the API")
+    refused_us = time.time_ns() // 1_000
+
+    def goes_on():
+        feed.send(one_trade("AAPL"))
+        bars = answer(live, "bars?symbol=AAPL&interval=1s")["bars"]
+        return [bar for bar in bars if bar["final"] and bar["start_ms"] * 1_000 >= refused_us]
+
+    harness.wait_until(goes_on, "a final bar of after the refusal", pause=0.25)
     getattr(live, end)()
     live = tapeline.run_live(feed.url, ["AAPL"])
     feed.wait_for_subscriptions(["AAPL", "OANDA:EUR_USD"], 2)
-    harness.wait_until(lambda: len(controls("subscribed")) == 4, "both are asked for again")
+    harness.wait_until(lambda: len(controls("subscribed")) >= 4, "both are asked for again")
     live.stop()
     [first, *_] = [record for record in controls("subscribed") if record["symbol"] == "OANDA:EUR_USD"]
     whole = [gap for gap in controls("gap") if gap["symbol"] is None and gap["detail"] in ("shutdown", "crash")]
@@ -222,6 +239,34 @@ def test_a_refused_symbol_is_a_gap_from_its_subscription_also_over_a_restart(end
         assert (begin - reached).total_seconds() < 0.001, f"a hole before {begin}"
         reached = max(reached, until)
     assert whole and min(gap["from"] for gap in whole) <= reached, (spans(), whole)
+
+
+def test_a_bar_of_a_symbol_that_is_refused_later_says_that_it_may_be_incomplete(feed, tapeline):
+    """One that never traded has no bars. One that did may lack trades since the last, as API, export and store tell."""
+    symbols = ["AAPL", "BINANCE:ETHUSDT"]
+    live = tapeline.run_live(feed.url, symbols)
+    feed.wait_for_subscriptions(symbols)
+    for symbol in symbols:
+        feed.send(one_trade(symbol))
+    tapeline.wait_for_logged(2)
+    feed.send('{"msg":"Invalid symbol BINANCE:ETHUSDT","type":"error"}')
+
+    def shown(symbol):
+        return [bar["gap"] for bar in answer(live, f"bars?symbol={symbol}&interval=1s")["bars"]]
+
+    harness.wait_until(lambda: shown("BINANCE:ETHUSDT") == [True], "the mark in the API")
+    assert shown("AAPL") == [False]
+    gaps = harness.wait_until(lambda: answer(live, "gaps")["gaps"], "the gap in the API")
+    assert {(gap["symbol"], gap["cause"]) for gap in gaps} == {("BINANCE:ETHUSDT", "refused")}
+    live.stop()
+    chosen = ("--intervals", "1s", "--columns", "symbol,gap", "--format", "csv")
+    exported = tapeline.run("export", "bars", "--data-dir", tapeline.data, *chosen).stdout
+    assert exported.splitlines()[1:] == ["AAPL,false", "BINANCE:ETHUSDT,true"]
+    [file] = tapeline.databases()
+    with sqlite3.connect(file) as database:
+        stored = database.execute("SELECT symbol, gap FROM bars WHERE interval_ms = 1000 AND basis = 'all' ORDER BY 1")
+        assert stored.fetchall() == [("AAPL", 0), ("BINANCE:ETHUSDT", 1)]
+    database.close()
 
 
 def test_history_is_there_after_a_restart(feed, market, tapeline, rng):
