@@ -15,13 +15,10 @@ void note_times(const log::Batch& batch, model::RetentionCut& cut) {
   while (entries.next(entry) == codec::EntryReader::Outcome::progressed) {
     if (entry.kind != codec::EntryKind::trade) continue;
     const model::EventTime time = entry.trade.event_time;
-    const auto known = cut.removed.find(entry.trade.symbol);
-    if (known == cut.removed.end()) {
-      cut.removed.emplace(std::string(entry.trade.symbol), model::EventRanges::Range{time, time});
-    } else {
-      known->second.from = std::min(known->second.from, time);
-      known->second.to = std::max(known->second.to, time);
-    }
+    auto of = cut.removed.find(entry.trade.symbol);
+    if (of == cut.removed.end())
+      of = cut.removed.try_emplace(std::string(entry.trade.symbol)).first;
+    of->second.add({time, time}, Retention::kHoleMax);
   }
 }
 

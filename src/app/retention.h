@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 
@@ -25,6 +26,9 @@ class Retention {
   Result<std::optional<model::RetentionCut>> step();
 
   static constexpr uint64_t kRecordsMax = 8'000'000;
+  /// Times of a symbol between which no more lies without a removed trade are told as one range, so
+  /// that a cut writes few records. A recording of another day, or a stray print, has its own.
+  static constexpr std::chrono::minutes kHoleMax{10};
 
  private:
   Result<std::optional<model::RetentionCut>> plan(Position from);

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <memory>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -101,7 +102,8 @@ class Tape {
     if (!due.value()) return;
     check(*due.value());
     stage_->retention_cut(*due.value());
-    for (const auto& [symbol, range] : due.value()->removed) removed_[symbol].add(range);
+    for (const auto& [symbol, ranges] : due.value()->removed)
+      for (const auto& range : ranges.all()) removed_[symbol].add(range);
     settle();
   }
 
@@ -250,22 +252,30 @@ class Tape {
     }
   }
 
-  /// A cut says exactly what is of each symbol before its position, beyond the one before it.
+  /// A cut says exactly what is of each symbol before its position, beyond the one before it:
+  /// ranges from trade to trade, with no hole inside them that is larger than kHoleMax.
   void check(const model::RetentionCut& cut) {
-    std::map<std::string, model::EventRanges::Range, std::less<>> found;
+    std::map<std::string, std::set<model::EventTime>> times;
     codec::EntryView entry;
     const size_t from = std::max<size_t>(core_->status().cut_before.ordinal(), 1) - 1;
     for (size_t i = from; i + 1 < cut.before.ordinal(); ++i) {
       codec::EntryReader reader(records_[i]);
       ASSERT_EQ(reader.next(entry), codec::EntryReader::Outcome::progressed);
       if (entry.kind != codec::EntryKind::trade) continue;
-      const model::EventTime time = entry.trade.event_time;
-      const auto [at, fresh] =
-          found.try_emplace(std::string(entry.trade.symbol), model::EventRanges::Range{time, time});
-      at->second.from = std::min(at->second.from, time);
-      at->second.to = std::max(at->second.to, time);
+      times[std::string(entry.trade.symbol)].insert(entry.trade.event_time);
     }
-    EXPECT_TRUE(found == cut.removed);
+    std::map<std::string, std::vector<model::EventRanges::Range>> found;
+    for (const auto& [symbol, of] : times) {
+      auto& ranges = found[symbol];
+      for (const model::EventTime time : of) {
+        if (ranges.empty() || time - ranges.back().to > Retention::kHoleMax)
+          ranges.push_back({time, time});
+        ranges.back().to = time;
+      }
+    }
+    std::map<std::string, std::vector<model::EventRanges::Range>> said;
+    for (const auto& [symbol, ranges] : cut.removed) said[symbol] = ranges.all();
+    EXPECT_TRUE(found == said);
   }
 
   const Setup setup_;
@@ -325,13 +335,41 @@ std::vector<Step> random_steps() {
                                                    {1, What::restart},
                                                    {1, What::restart_without_checkpoint}})),
       rc::gen::set(&Step::symbol, rc::gen::inRange(0, 3)),
-      rc::gen::set(&Step::age_s, rc::gen::inRange<int64_t>(0, 400)),
+      // Old ones far apart have ranges of their own, yet fewer than those that are kept.
+      rc::gen::set(&Step::age_s,
+                   rc::gen::weightedOneOf<int64_t>({{3, rc::gen::inRange<int64_t>(0, 400)},
+                                                    {1, rc::gen::inRange<int64_t>(0, 6'000)}})),
       rc::gen::set(&Step::price, rc::gen::inRange(1, 40))));
 }
 
 Setup random_setup() {
   return {*rc::gen::element<int64_t>(0, 16 << 20), *rc::gen::element<int64_t>(1, 7, 0),
           *rc::gen::element<size_t>(1, 256 << 10)};
+}
+
+/// Law 5: what lies between two removed days, or behind a stray print, was never there.
+TEST(RetentionTest, OnlyTimesThatAreRemovedAreRefused) {
+  constexpr int64_t kDay = 86'400;
+  Tape tape({});
+  tape.trade("X:A", 19'000 * kDay, 3);
+  for (const int64_t days : {300, 2}) {
+    tape.trade("X:A", days * kDay, 5);
+    tape.trade("X:A", days * kDay - 300, 6);
+  }
+  play(tape, std::vector<Step>(6, Step{What::cut, 0, 0, 1}));
+  ASSERT_GT(tape.cuts(), 0);
+  for (const int64_t days : {10'000, 299, 1}) tape.trade("X:A", days * kDay, 4);
+  EXPECT_TRUE(tape.refused().empty()) << tape.refused().front();
+  tape.trade("X:A", 300 * kDay, 4);
+  tape.trade("X:A", 2 * kDay, 4);
+  EXPECT_EQ(tape.refused().size(), 2U);
+  tape.restart(true);
+  tape.trade("X:A", 299 * kDay, 4);
+  tape.trade("X:A", 300 * kDay, 4);
+  tape.stop();
+  EXPECT_EQ(tape.letters(), tape.refused());
+  EXPECT_EQ(tape.refused().size(), 3U);
+  EXPECT_EQ(engine::testing::describe(tape.bars()), engine::testing::describe(tape.expected()));
 }
 
 /// Laws 3 and 5: whatever is cut, and however it commits and restarts, the bars are those of every

@@ -407,9 +407,9 @@ class Stage::Impl {
   }
 
   void retention_cut(const model::RetentionCut& cut) {
-    for (const auto& [symbol, range] : cut.removed) {
-      removed_[symbol].add(range);
-      removed_till_ = std::max(removed_till_, range.to);
+    for (const auto& [symbol, ranges] : cut.removed) {
+      for (const auto& range : ranges.all()) removed_[symbol].add(range);
+      removed_till_ = std::max(removed_till_, ranges.all().back().to);
     }
     for (model::Control& control : model::to_controls(cut)) add(std::move(control));
   }

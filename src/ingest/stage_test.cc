@@ -211,15 +211,20 @@ TEST_F(StageTest, WhatIsOfRemovedTimesIsRefusedAndTheLogSaysWhichTimes) {
   stage->know_removed(before);
   open();
   frame(trades({kGood, R"({"s":"B","p":1,"t":1699999999900,"v":2})"}));
-  stage->retention_cut({Position(0, 9), {{"A", {at(kNowMs - 200), at(kNowMs - 100)}}}});
+  model::RetentionCut cut{Position(0, 9), {}};
+  cut.removed["A"].add({at(kNowMs - 200), at(kNowMs - 100)});
+  cut.removed["A"].add({at(kNowMs - 900), at(kNowMs - 800)});
+  stage->retention_cut(cut);
   frame(trades({kGood, R"({"s":"A","p":2,"t":1699999999901,"v":2})",
-                R"({"s":"A","p":3,"t":1699999999799,"v":2})"}));
-  EXPECT_THAT(logged(),
-              ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0", "retention_cut ",
-                          "retention_cut before 0:9", "A 2 finnhub/7/4 f0", "A 3 finnhub/7/5 f0"));
+                R"({"s":"A","p":3,"t":1699999999799,"v":2})",
+                R"({"s":"A","p":4,"t":1699999999200,"v":2})"}));
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened wall", "A 1.5 finnhub/7/1 f0", "retention_cut ",
+                                    "retention_cut ", "retention_cut before 0:9",
+                                    "A 2 finnhub/7/4 f0", "A 3 finnhub/7/5 f0"));
   EXPECT_THAT(letters.seen,
               ElementsAre(R"(beyond_retention 1/2: {"s":"B","p":1,"t":1699999999900,"v":2})",
-                          std::string("beyond_retention 2/3: ") + kGood));
+                          std::string("beyond_retention 2/3: ") + kGood,
+                          R"(beyond_retention 2/6: {"s":"A","p":4,"t":1699999999200,"v":2})"));
   EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 
 namespace tapeline::model {
 namespace {
@@ -21,23 +22,20 @@ bool take_number(std::string_view& text, Number& value) {
 
 }  // namespace
 
-void EventRanges::add(Range range) {
+void EventRanges::add(Range range, std::chrono::milliseconds hole_max) {
   if (range.to < range.from) return;
-  const auto apart = [&](const Range& other) {
-    return other.to < range.from || range.to < other.from;
-  };
-  std::vector<Range> kept;
-  for (const Range& other : ranges_) {
-    if (apart(other)) {
-      kept.push_back(other);
-    } else {
-      range = {std::min(range.from, other.from), std::max(range.to, other.to)};
-    }
+  const auto first = std::find_if(ranges_.begin(), ranges_.end(), [&](const Range& other) {
+    return other.to >= range.from || range.from - other.to <= hole_max;
+  });
+  const auto behind = std::find_if(first, ranges_.end(), [&](const Range& other) {
+    return other.from > range.to && other.from - range.to > hole_max;
+  });
+  if (first == behind) {
+    ranges_.insert(first, range);
+  } else {
+    *first = {std::min(range.from, first->from), std::max(range.to, std::prev(behind)->to)};
+    ranges_.erase(std::next(first), behind);
   }
-  const auto at = std::find_if(kept.begin(), kept.end(),
-                               [&](const Range& other) { return other.from > range.from; });
-  kept.insert(at, range);
-  ranges_ = std::move(kept);
   if (ranges_.size() <= kMax) return;
   size_t nearest = 1;
   const auto hole = [&](size_t i) { return ranges_[i].from - ranges_[i - 1].to; };
@@ -60,12 +58,14 @@ bool EventRanges::reach_into(EventTime from, EventTime to) const {
 
 std::vector<Control> to_controls(const RetentionCut& cut) {
   std::vector<Control> out;
-  for (const auto& [symbol, range] : cut.removed) {
-    Control& control = out.emplace_back();
-    control.kind = ControlKind::retention_cut;
-    control.symbol = symbol;
-    control.from = IngestTime(range.from);
-    control.to = IngestTime(range.to);
+  for (const auto& [symbol, ranges] : cut.removed) {
+    for (const EventRanges::Range& range : ranges.all()) {
+      Control& control = out.emplace_back();
+      control.kind = ControlKind::retention_cut;
+      control.symbol = symbol;
+      control.from = IngestTime(range.from);
+      control.to = IngestTime(range.to);
+    }
   }
   Control& control = out.emplace_back();
   control.kind = ControlKind::retention_cut;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -25,8 +26,9 @@ class EventRanges {
   };
   static constexpr size_t kMax = 16;
 
+  /// Ranges that meet become one, and so do those with no more than `hole_max` between them.
   /// Nothing happens when `to` is before `from`.
-  void add(Range range);
+  void add(Range range, std::chrono::milliseconds hole_max = {});
 
   bool contains(EventTime time) const;
   /// Whether a range reaches into [from, to).
@@ -45,11 +47,11 @@ using RemovedTrades = std::map<std::string, EventRanges, std::less<>>;
 /// Records before a position that are removed once the log says so.
 struct RetentionCut {
   Position before;
-  /// Of each symbol that has trades among them, the least and the greatest event time.
-  std::map<std::string, EventRanges::Range, std::less<>> removed;
+  /// The event times of the trades among them.
+  RemovedTrades removed;
 };
 
-/// One record for each symbol, then the one that names the position.
+/// One record for each range of each symbol, then the one that names the position.
 std::vector<Control> to_controls(const RetentionCut& cut);
 
 /// What a record of a symbol says, and what the one without says; nothing when it lacks something.

@@ -25,6 +25,22 @@ TEST(EventRanges, HoldBothEndsAndBecomeOneWhereTheyMeet) {
   EXPECT_EQ(ranges.all(), (std::vector<Range>{{at(100), at(500)}}));
 }
 
+TEST(EventRanges, BecomeOneOverAHoleThatIsNoLargerThanAllowed) {
+  constexpr std::chrono::milliseconds kHoleMax{100};
+  EventRanges ranges;
+  ranges.add({at(1'000), at(1'000)}, kHoleMax);
+  ranges.add({at(1'100), at(1'110)}, kHoleMax);
+  ranges.add({at(1'211), at(1'220)}, kHoleMax);
+  ranges.add({at(0), at(0)}, kHoleMax);
+  ranges.add({at(1'005), at(1'006)}, kHoleMax);
+  EXPECT_EQ(ranges.all(),
+            (std::vector<Range>{{at(0), at(0)}, {at(1'000), at(1'110)}, {at(1'211), at(1'220)}}));
+  ranges.add({at(1'111), at(1'111)}, kHoleMax);
+  EXPECT_EQ(ranges.all(), (std::vector<Range>{{at(0), at(0)}, {at(1'000), at(1'220)}}));
+  ranges.add({at(-5'000), at(900)}, kHoleMax);
+  EXPECT_EQ(ranges.all(), (std::vector<Range>{{at(-5'000), at(1'220)}}));
+}
+
 TEST(EventRanges, BeyondTheirNumberTheNearestBecomeOneAndNothingIsForgotten) {
   EventRanges ranges;
   const auto max = static_cast<int64_t>(EventRanges::kMax);
@@ -35,15 +51,20 @@ TEST(EventRanges, BeyondTheirNumberTheNearestBecomeOneAndNothingIsForgotten) {
 }
 
 TEST(RetentionCut, SurvivesTheWayThroughItsRecords) {
-  const RetentionCut cut{Position(3, 1'421), {{"AAPL", {at(5), at(9)}}, {"X:A", {at(0), at(0)}}}};
+  RetentionCut cut{Position(3, 1'421), {}};
+  cut.removed["AAPL"].add({at(5), at(9)});
+  cut.removed["X:A"].add({at(0), at(0)});
+  cut.removed["AAPL"].add({at(70), at(80)});
   const std::vector<Control> controls = to_controls(cut);
-  ASSERT_EQ(controls.size(), 3U);
+  ASSERT_EQ(controls.size(), 4U);
   EXPECT_EQ(controls[0].symbol, "AAPL");
   EXPECT_EQ(removed_by(controls[0]), (Range{at(5), at(9)}));
-  EXPECT_EQ(removed_by(controls[1]), (Range{at(0), at(0)}));
-  EXPECT_EQ(controls[2].detail, "before 3:1421");
-  EXPECT_EQ(cut_before(controls[2]), Position(3, 1'421));
-  EXPECT_FALSE(removed_by(controls[2]));
+  EXPECT_EQ(controls[1].symbol, "AAPL");
+  EXPECT_EQ(removed_by(controls[1]), (Range{at(70), at(80)}));
+  EXPECT_EQ(removed_by(controls[2]), (Range{at(0), at(0)}));
+  EXPECT_EQ(controls[3].detail, "before 3:1421");
+  EXPECT_EQ(cut_before(controls[3]), Position(3, 1'421));
+  EXPECT_FALSE(removed_by(controls[3]));
   EXPECT_FALSE(cut_before(controls[0]));
 }
 
