@@ -127,14 +127,6 @@ def settings_of(tapeline, extra):
     tapeline.settings = before
 
 
-def logged(tapeline):
-    """Entries of every whole block: what a write had put into the files."""
-    entries = []
-    for path in tapeline.segments():
-        entries.extend(segments.read_segment(path)[0])
-    return entries
-
-
 def identities(trades):
     return [segments.identity(trade) for trade in trades]
 
@@ -244,7 +236,7 @@ class LiveDirectory:
 
     def look(self, testimonies):
         """Everything that was durable or shown before is still there, as it was; what is there now must stay."""
-        self.trades = segments.trades_of(logged(self.tapeline))
+        self.trades = segments.trades_of(segments.read_whole_blocks(self.tapeline.segments()))
         there = {segments.identity(trade): contents.of_logged(trade) for trade in self.trades}
         self.findings.add("doubled", len(self.trades) - len(there), str(self.tapeline.data))
         self.hold(self.must_be_there, there, "logged before")
@@ -288,7 +280,7 @@ class LiveDirectory:
         live = harness.Live(self.start({}))
         self.tapeline.wait_for_logged(len(self.trades) + 1)
         live.stop()
-        return ledger.gaps_of(segments.controls_of(logged(self.tapeline)))
+        return ledger.gaps_of(segments.controls_of(segments.read_whole_blocks(self.tapeline.segments())))
 
 
 def bars_behind(live, shown):
@@ -340,11 +332,11 @@ def kill_replay(tapeline, recording, expected, findings, rng, kills):
         if not blow.strike(process, findings):
             break
         struck += 1
-        there = set(identities(segments.trades_of(logged(tapeline))))
+        there = set(identities(segments.trades_of(segments.read_whole_blocks(tapeline.segments()))))
         findings.add("lost", len(before - there), str(tapeline.data))
         before = there
     tapeline.replay(recording, intervals=INTERVALS)
-    names = identities(segments.trades_of(logged(tapeline)))
+    names = identities(segments.trades_of(segments.read_whole_blocks(tapeline.segments())))
     findings.add("lost", len(before - set(names)), str(tapeline.data))
     findings.add("doubled", len(names) - len(set(names)), str(tapeline.data))
     compare_bars(expected, tapeline, findings)

@@ -101,6 +101,11 @@ def read_all(paths):
     return entries
 
 
+def read_whole_blocks(paths):
+    """Entries of every whole block in order: what a writer, killed or not, had put into the files."""
+    return [entry for path in paths for entry in read_segment(path)[0]]
+
+
 def trades_of(entries):
     return [entry["trade"] for entry in entries if entry.get("trade") is not None]
 
