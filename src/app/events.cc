@@ -119,4 +119,11 @@ void retention_failed(std::string_view why) {
   diag::error("retention_failed", "{}", why);
 }
 
+void retention_put_off(int64_t queries_waiting_max) {
+  diag::warning("retention_put_off",
+                "nothing is removed from the log while {} queries wait "
+                "(serve.queries_waiting_max); it is tried again",
+                queries_waiting_max);
+}
+
 }  // namespace tapeline::app::events

@@ -40,5 +40,7 @@ void replay_failed(std::string_view why);
 void log_cut_recorded(Position before, size_t symbols);
 void log_cut(uint64_t records, uint64_t bytes);
 void retention_failed(std::string_view why);
+/// A round found no place among the queries that wait; said once until one finds it again.
+void retention_put_off(int64_t queries_waiting_max);
 
 }  // namespace tapeline::app::events

@@ -96,8 +96,10 @@ void FeedOrigin::stop() {
   client_.stop();
 }
 
-void FeedOrigin::note_cut(const model::RetentionCut& cut) {
+Result<> FeedOrigin::note_cut(const model::RetentionCut& cut) {
+  // The client flushes it with what it receives, and keeps it while the log takes nothing.
   stage_.retention_cut(cut);
+  return {};
 }
 
 serve::Status::Connection FeedOrigin::connection() {
@@ -186,8 +188,7 @@ ReplayOrigin::ReplayOrigin(const Setup& setup)
             progress_ = progress;
             accounts_ = stage_.accounts();
             feed_time_ = stage_.newest_event();
-            for (const model::RetentionCut& cut : cuts_) stage_.retention_cut(cut);
-            cuts_.clear();
+            write_cuts();
           }) {
   session_.prepare(setup.config, stage_);
 }
@@ -200,10 +201,12 @@ void ReplayOrigin::play() {
   const auto played = replayer_.run(replay_);
   {
     const std::lock_guard lock(mutex_);
+    write_cuts();
+    const auto flushed = stage_.flush();
     accounts_ = stage_.accounts();
     finished_ = true;
-    if (!played) {
-      failure_ = played.error().message();
+    if (const auto& outcome = played ? flushed : played; !outcome) {
+      failure_ = outcome.error().message();
       events::replay_failed(failure_);
     }
   }
@@ -215,9 +218,18 @@ void ReplayOrigin::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void ReplayOrigin::note_cut(const model::RetentionCut& cut) {
+void ReplayOrigin::write_cuts() {
+  for (const model::RetentionCut& cut : cuts_) stage_.retention_cut(cut);
+  cuts_.clear();
+}
+
+Result<> ReplayOrigin::note_cut(const model::RetentionCut& cut) {
   const std::lock_guard lock(mutex_);
   cuts_.push_back(cut);
+  // While it is played, its thread writes them with the next rows.
+  if (!finished_) return {};
+  write_cuts();
+  return stage_.flush();
 }
 
 serve::Status::Connection ReplayOrigin::connection() {

@@ -33,8 +33,9 @@ class Origin {
   /// Takes nothing more and hands the rest to the log. Idempotent; may wait.
   virtual void stop() = 0;
 
-  /// Records what retention is to remove from the log. From the loop's thread.
-  virtual void note_cut(const model::RetentionCut& cut) = 0;
+  /// Sees to it that the log says what retention is to remove from it. From the loop's thread.
+  /// Errors: the log's, which then does not say so; may be tried again.
+  virtual Result<> note_cut(const model::RetentionCut& cut) = 0;
 
   virtual serve::Status::Connection connection() = 0;
   virtual ingest::Accounts accounts() = 0;
@@ -64,7 +65,7 @@ class FeedOrigin final : public Origin {
 
   void start() override;
   void stop() override;
-  void note_cut(const model::RetentionCut& cut) override;
+  Result<> note_cut(const model::RetentionCut& cut) override;
   serve::Status::Connection connection() override;
   ingest::Accounts accounts() override { return stage_.accounts(); }
   std::string clock() override;
@@ -107,7 +108,7 @@ class ReplayOrigin final : public Origin {
 
   void start() override;
   void stop() override;
-  void note_cut(const model::RetentionCut& cut) override;
+  Result<> note_cut(const model::RetentionCut& cut) override;
   serve::Status::Connection connection() override;
   ingest::Accounts accounts() override;
   std::string clock() override { return ingest::to_string(replay_.clock).data(); }
@@ -120,12 +121,14 @@ class ReplayOrigin final : public Origin {
 
  private:
   void play();
+  /// By who owns the stage, with mutex_ held.
+  void write_cuts();
 
   net::Loop& loop_;
   Session& session_;
   const ingest::ReplayOptions replay_;
   const std::function<void()> ended_;
-  ingest::Stage stage_;  // Owned by the replay thread once it runs.
+  ingest::Stage stage_;  // Owned by the replay thread until finished_, then by the loop's.
   ingest::Replayer replayer_;
   std::thread thread_;
 

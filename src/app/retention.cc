@@ -33,7 +33,12 @@ Result<std::optional<model::RetentionCut>> Retention::step() {
     if (!cut) return cut.error();
     if (cut.value().segments > 0) events::log_cut(cut.value().records, cut.value().bytes);
   }
-  return plan(std::max({recorded, planned_, log_.begin()}));
+  return plan(std::max({recorded, noted_, log_.begin()}));
+}
+
+void Retention::noted(const model::RetentionCut& cut) {
+  noted_ = cut.before;
+  events::log_cut_recorded(cut.before, cut.removed.size());
 }
 
 Result<std::optional<model::RetentionCut>> Retention::plan(Position from) {
@@ -55,8 +60,7 @@ Result<std::optional<model::RetentionCut>> Retention::plan(Position from) {
     records += batch.count;
     note_times(batch, cut);
   }
-  cut.before = planned_ = std::min(reader.value()->position(), due.value().begin);
-  events::log_cut_recorded(cut.before, cut.removed.size());
+  cut.before = std::min(reader.value()->position(), due.value().begin);
   return std::optional(std::move(cut));
 }
 

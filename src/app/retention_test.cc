@@ -101,7 +101,11 @@ class Tape {
     if (log_->begin() > begin) ++cuts_;
     if (!due.value()) return;
     check(*due.value());
+    const auto again = retention_->step();
+    ASSERT_TRUE(again.ok() && again.value()) << "it is given until it is noted";
+    EXPECT_EQ(again.value()->before, due.value()->before);
     stage_->retention_cut(*due.value());
+    retention_->noted(*due.value());
     for (const auto& [symbol, ranges] : due.value()->removed)
       for (const auto& range : ranges.all()) removed_[symbol].add(range);
     settle();

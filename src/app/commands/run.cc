@@ -213,16 +213,28 @@ class Run {
     });
   }
 
-  /// Removing files may take long: not on the loop's thread.
+  /// Removing files may take long: not on the loop's thread. One round at a time, so that at most
+  /// one has a place among the queries.
   void cut_log() {
-    workers_->run([this] {
+    if (cutting_) return;
+    cutting_ = workers_->run([this] {
       auto cut = retention_->step();
       if (!cut) events::retention_failed(cut.error().message());
-      if (cut && cut.value())
-        loop_.post([this, cut = *std::move(cut).value()] { origin_->note_cut(cut); });
       if (const auto done = cut_letters(*session_->tape().dead_letter_log); !done)
         events::retention_failed(done.error().message());
+      loop_.post([this, due = cut ? std::move(cut).value() : std::nullopt] { end_round(due); });
     });
+    if (!cutting_ && !cut_put_off_) events::retention_put_off(config_.serve.queries_waiting_max);
+    cut_put_off_ = !cutting_;
+  }
+
+  void end_round(const std::optional<model::RetentionCut>& due) {
+    cutting_ = false;
+    if (!due) return;
+    if (const auto taken = origin_->note_cut(*due); !taken)
+      events::retention_failed(taken.error().message());
+    else
+      retention_->noted(*due);
   }
 
   /// Nothing follows from dead letters, so nothing has to say that they are gone.
@@ -254,7 +266,9 @@ class Run {
   std::unique_ptr<LiveProofs> proofs_;
   std::unique_ptr<serve::Service> service_;
   std::unique_ptr<Origin> origin_;
-  std::unique_ptr<Retention> retention_;  // Used by the workers' thread.
+  std::unique_ptr<Retention> retention_;  // Used by the workers' thread while cutting_.
+  bool cutting_ = false;                  // A round waits or runs.
+  bool cut_put_off_ = false;              // The last round found no place.
   net::Timer stored_timer_;
   net::Timer sample_timer_;
   net::Timer retention_timer_;
