@@ -82,7 +82,8 @@ class Source {
   virtual Position end() const = 0;
 
   /// Made when the log was, by chance, and the same as long as it lives: 32 hexadecimal digits.
-  /// Empty when nothing that is left of it tells.
+  /// Empty when nothing that is left of it tells; a log begun before there were identities never
+  /// gets one, so nobody can tell whether a store is of it.
   virtual std::string identity() const = 0;
 
   /// A reader that starts at `from`, anywhere in [begin(), end()]; Position{} means begin().
