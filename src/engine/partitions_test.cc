@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/world.h"
+#include "model/venue.h"
 
 namespace tapeline::engine {
 namespace {
@@ -27,6 +28,9 @@ constexpr std::array<std::string_view, 5> kSymbols = {"X:A", "BINANCE:B", "AAPL"
                                                       "OANDA:EUR_USD"};
 constexpr std::array<std::string_view, 2> kSources = {"feed", "recording:b"};
 
+/// Of stocks: as the first or only of the day, an odd lot, an average price, of extended hours.
+constexpr std::array<std::string_view, 6> kConditions = {"", "", "30", "12", "2", "24"};
+
 enum class What { trade, late_trade, repeat, tick, gap, opened, subscribed, ended, intervals };
 
 struct Happening {
@@ -36,12 +40,13 @@ struct Happening {
   int64_t ms = 0;
   int price = 1;
   int volume = 0;
+  int conditions = 0;  ///< Index into kConditions.
 };
 
 void showValue(const Happening& one, std::ostream& out) {
   out << "{what " << static_cast<int>(one.what) << " source " << one.source << " symbol "
       << one.symbol << " ms " << one.ms << " price " << one.price << " volume " << one.volume
-      << "}";
+      << " conditions " << one.conditions << "}";
 }
 
 rc::Gen<Happening> happenings() {
@@ -59,7 +64,9 @@ rc::Gen<Happening> happenings() {
       rc::gen::set(&Happening::symbol, rc::gen::inRange(0, 5)),
       rc::gen::set(&Happening::ms, rc::gen::inRange<int64_t>(0, 3'000)),
       rc::gen::set(&Happening::price, rc::gen::inRange(1, 40)),
-      rc::gen::set(&Happening::volume, rc::gen::inRange(0, 4)));
+      rc::gen::set(&Happening::volume, rc::gen::inRange(0, 4)),
+      rc::gen::set(&Happening::conditions,
+                   rc::gen::inRange(0, static_cast<int>(kConditions.size()))));
 }
 
 /// One record of the log: a trade, which goes to its symbol's partition, or a control record.
@@ -79,6 +86,10 @@ std::vector<Record> records_of(const std::vector<Happening>& log) {
     writer.add(control);
     records.push_back({-1, writer.take()});
   };
+  model::Control table;
+  table.kind = model::ControlKind::setting;
+  table.detail = std::string(kConditionsKey) + "=test 1 2:HV 12:V 24:LHVx 30:cHV";
+  add_control(table);
   for (const Happening& one : log) {
     now_ms += one.ms;
     const auto now = model::IngestTime(milliseconds(now_ms));
@@ -91,6 +102,9 @@ std::vector<Record> records_of(const std::vector<Happening>& log) {
       case What::late_trade: {
         codec::TradeView trade;
         trade.symbol = kSymbols[static_cast<size_t>(one.symbol)];
+        const std::array codes = {kConditions[static_cast<size_t>(one.conditions)]};
+        if (model::venue_class(trade.symbol) == model::VenueClass::stock && !codes[0].empty())
+          trade.conditions = codec::ConditionsView(codes);
         trade.price = {one.price, 0};
         trade.volume = {one.volume, 0};
         const int64_t age_ms = one.what == What::late_trade ? one.ms * one.ms * 96 : one.ms % 800;

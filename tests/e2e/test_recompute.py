@@ -125,6 +125,33 @@ def test_only_the_range_and_the_symbol_are_touched(tape):
     assert [(row[0], row[3]) for row in changed] == [("AAPL", 1723161900000)]
 
 
+def test_a_part_of_a_day_is_made_anew_by_what_the_whole_day_says(make_tapeline):
+    """Of two prints that count only as the first of their day the range holds the second, or the first."""
+    tapeline = make_tapeline("day")
+    ten = 1786456800000  # 2026-08-11T14:00Z, 10:00 in New York.
+    two = ten + 4 * 3600 * 1000
+    file = tapeline.folder / "conditional.csv"
+    file.write_text(
+        "symbol,price,volume,trade_timestamp_ms,conditions\n"
+        f"AAPL,10,1,{ten},4\nAAPL,11,1,{ten + 100},\nAAPL,12,1,{two},4\nAAPL,13,1,{two + 2000},\n"
+    )
+    tapeline.replay(file)
+    before = all_rows(tapeline)
+    prices = "SELECT open FROM bars WHERE basis = 'eligible' AND interval_ms = 1000 ORDER BY start_ms"
+    with sqlite3.connect(tapeline.data / "bars.sqlite") as database:
+        assert database.execute(prices).fetchall() == [("10",), (None,)]
+    database.close()
+    for moment in (two, ten):
+        assert sql(tapeline, "UPDATE bars SET open = '7' WHERE start_ms <= ? AND end_ms > ?", moment, moment) > 5
+        recompute(tapeline, "--from", str(moment - 60000), "--to", str(moment + 60000))
+        left = {row[1] for row in all_rows(tapeline) if row not in before}
+        assert left <= {300000, 900000, 1800000, 3600000, 14400000, 86400000}, "windows that begin before the range"
+        recompute(tapeline)
+        with sqlite3.connect(tapeline.data / "bars.sqlite") as database:
+            assert database.execute(prices).fetchall() == [("10",), (None,)]
+        database.close()
+
+
 def pieces(tapeline, small):
     header, *rows = small.read_text().splitlines(keepends=True)
     for name, part in (("first", rows[:2500]), ("second", rows[2500:])):

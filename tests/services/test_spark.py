@@ -188,8 +188,11 @@ class CrashingWriter(threading.Thread):
             segments.take_header(file)
         except segments.Cut:
             return
+        half = file.read(self.rng.randrange(2, segments.SYNC_BYTES))
+        if not half:  # a segment that was begun has no block yet to take the half from
+            return
         with open(newest, "ab") as torn:  # what is there stays there: a look may be under way
-            torn.write(file.read(self.rng.randrange(2, segments.SYNC_BYTES)))
+            torn.write(half)
         self.looked_at.clear()
         self.torn.set()
         assert self.looked_at.wait(harness.DEADLINE_S), "the test looks no more"
