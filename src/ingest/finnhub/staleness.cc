@@ -8,12 +8,11 @@ namespace tapeline::ingest::finnhub {
 bool MarketHours::open(model::VenueClass venue, WallTime at) {
   if (venue == model::VenueClass::crypto) return true;
   if (venue == model::VenueClass::other) return false;
-  if (venue == model::VenueClass::stock) {
-    return stocks_.session(std::chrono::floor<std::chrono::milliseconds>(at)) ==
-           model::Session::regular;
-  }
-  const std::chrono::weekday day(std::chrono::floor<std::chrono::days>(at));
-  return day != std::chrono::Saturday && day != std::chrono::Sunday;
+  const auto time = std::chrono::floor<std::chrono::milliseconds>(at);
+  if (venue == model::VenueClass::stock) return stocks_.session(time) == model::Session::regular;
+  // A forex day is named by its end, 17:00 in New York, which is the same date in UTC.
+  const std::chrono::weekday ends(std::chrono::floor<std::chrono::days>(forex_.day(time).end));
+  return ends != std::chrono::Saturday && ends != std::chrono::Sunday;
 }
 
 void Staleness::subscribed(std::string_view symbol, WallTime now) {

@@ -15,7 +15,9 @@
 namespace tapeline::ingest::finnhub {
 
 /// Whether a market trades at a time: stocks in New York's regular session by the calendar of the
-/// US market, forex from Monday to Friday UTC, crypto always. Of others nothing is known: never.
+/// US market, crypto always, forex from Sunday 17:00 to Friday 17:00 in New York: the week of spot
+/// forex as brokers (OANDA's "hours of operation" among them) publish it, and the days that our
+/// daily bars have. Its few holidays count as open. Of others nothing is known: never.
 class MarketHours {
  public:
   MarketHours() = default;
@@ -27,6 +29,7 @@ class MarketHours {
  private:
   model::SessionRules rules_{model::us_calendar(), {}};
   model::VenueCalendar stocks_{model::VenueClass::stock, rules_};
+  model::VenueCalendar forex_{model::VenueClass::forex};
 };
 
 /// When each subscribed symbol last traded, and which are silent although their market is open. A

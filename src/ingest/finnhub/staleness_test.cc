@@ -43,6 +43,33 @@ TEST_F(StalenessTest, GoesByMarketHours) {
   EXPECT_FALSE(stale_at("MOON:ROCK", "2026-11-20T16:00:00Z")) << "hours unknown";
 }
 
+TEST_F(StalenessTest, ForexTradesFromSundayToFridayAtFiveInNewYork) {
+  MarketHours hours;
+  const auto open = [&](std::string_view time) {
+    return hours.open(model::VenueClass::forex, at(time));
+  };
+  // In winter 17:00 in New York is 22:00 UTC.
+  EXPECT_TRUE(open("2026-11-20T21:59:59.999Z")) << "Friday";
+  EXPECT_FALSE(open("2026-11-20T22:00:00Z"));
+  EXPECT_FALSE(open("2026-11-21T12:00:00Z"));
+  EXPECT_FALSE(open("2026-11-22T21:59:59.999Z")) << "Sunday";
+  EXPECT_TRUE(open("2026-11-22T22:00:00Z"));
+  EXPECT_TRUE(open("2026-11-25T22:00:00Z")) << "Wednesday";
+  // In summer it is 21:00 UTC.
+  EXPECT_TRUE(open("2026-07-10T20:59:59.999Z")) << "Friday";
+  EXPECT_FALSE(open("2026-07-10T21:00:00Z"));
+  EXPECT_FALSE(open("2026-07-12T20:59:59.999Z")) << "Sunday";
+  EXPECT_TRUE(open("2026-07-12T21:00:00Z"));
+  // Between Friday and Sunday New York changed its clocks, on 2026-03-08.
+  EXPECT_FALSE(open("2026-03-06T22:00:00Z"));
+  EXPECT_FALSE(open("2026-03-08T20:59:59.999Z"));
+  EXPECT_TRUE(open("2026-03-08T21:00:00Z"));
+  EXPECT_TRUE(stale_at("OANDA:EUR_USD", "2026-11-20T21:59:00Z"));
+  EXPECT_FALSE(stale_at("OANDA:EUR_USD", "2026-11-20T23:00:00Z")) << "closed an hour ago";
+  EXPECT_FALSE(stale_at("OANDA:EUR_USD", "2026-11-22T22:09:00Z")) << "open for nine minutes";
+  EXPECT_TRUE(stale_at("OANDA:EUR_USD", "2026-11-22T22:11:00Z"));
+}
+
 TEST_F(StalenessTest, TellsChangesOnly) {
   const WallTime start = at("2026-11-20T00:00:00Z");
   staleness_.subscribed("BINANCE:BTCUSDT", start);
