@@ -545,14 +545,11 @@ class Stage::Impl {
         ++sequence_;
         ++accounts_.elements;
         ++accounts_.elements_rejected[static_cast<size_t>(RejectReason::duplicate_frame)];
-        ++outcome.rejected;
         continue;
       }
       codec::TradeView trade = element.trade;
       if (take_element(trade, element.reject, element.raw, ingest_time, flags))
         trades_.push_back(trade);
-      else if (element.reject)
-        ++outcome.rejected;
     }
     outcome.trades = trades_;
   }

@@ -72,7 +72,6 @@ struct FrameOutcome {
   FrameKind kind = FrameKind::rejected;
   std::optional<model::RejectReason> reason;  ///< Of a frame rejected as a whole.
   std::span<const codec::TradeView> trades;   ///< Accepted ones.
-  uint32_t rejected = 0;                      ///< Elements.
   bool repeated = false;                      ///< See Dedupe.
   std::string error_text;                     ///< `msg` of an error frame.
 };
