@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace tapeline::ingest {
 namespace {
 
@@ -28,7 +30,8 @@ void declare(settings::Declarer& declarer, Options& options) {
       "Trades whose time is further ahead of our clock are put aside, and those beyond the "
       "year 9999 always.");
   declarer.integer("batch_bytes", options.batch_bytes, 1, 16 << 20, "bytes",
-                   "Records are handed to the log at the latest when they are this many.");
+                   "Records are handed to the log at the latest when they are this many, or half "
+                   "of log.segment_bytes_max.");
   declarer.integer("held_bytes_max", options.held_bytes_max, 64 << 10, int64_t{1} << 32, "bytes",
                    "Records kept in memory while the log takes none; beyond, frames are dropped "
                    "inside a gap with cause overload.");
@@ -36,19 +39,21 @@ void declare(settings::Declarer& declarer, Options& options) {
                   "Whose time closes the windows of a recording: its own trades' or ours.");
 }
 
-StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound) {
+StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound,
+                           const log::Options& log) {
   StageOptions stage;
   stage.latency_bound = latency_bound;
   stage.dedupe = *parse_dedupe(options.dedupe);
   stage.dedupe_window = std::chrono::milliseconds(options.dedupe_window_ms);
   stage.future_max = std::chrono::milliseconds(options.future_ms_max);
-  stage.batch_bytes = static_cast<size_t>(options.batch_bytes);
+  // The other half of a segment is for the last record of a batch.
+  stage.batch_bytes = static_cast<size_t>(std::min(options.batch_bytes, log.segment_bytes_max / 2));
   stage.held_bytes_max = static_cast<size_t>(options.held_bytes_max);
   return stage;
 }
 
-StageOptions replay_stage_options(const Options& options) {
-  StageOptions stage = stage_options(options, {});
+StageOptions replay_stage_options(const Options& options, const log::Options& log) {
+  StageOptions stage = stage_options(options, {}, log);
   stage.may_wait = true;
   return stage;
 }

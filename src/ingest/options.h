@@ -6,6 +6,7 @@
 
 #include "base/settings.h"
 #include "ingest/stage.h"
+#include "log/options.h"
 
 namespace tapeline::ingest {
 
@@ -26,10 +27,12 @@ struct Options {
 /// Declares the members of `options`, which keep what is declared: the values are in bounds.
 void declare(settings::Declarer& declarer, Options& options);
 
-/// Of a source on the loop's thread: its stage never waits. `latency_bound` is the engine's.
-StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound);
+/// Of a source on the loop's thread: its stage never waits. `latency_bound` is the engine's; `log`
+/// are those of the log that it appends to, which takes no append larger than a segment.
+StageOptions stage_options(const Options& options, std::chrono::milliseconds latency_bound,
+                           const log::Options& log = {});
 /// Of a recording on a thread of its own: its stage may wait.
-StageOptions replay_stage_options(const Options& options);
+StageOptions replay_stage_options(const Options& options, const log::Options& log);
 SourceClock replay_clock(const Options& options);
 
 }  // namespace tapeline::ingest

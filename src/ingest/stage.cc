@@ -122,10 +122,12 @@ class Outbox {
   };
 
   Result<> flush_waiting() {
+    if (final_error_) return *final_error_;
     if (writer_.empty()) return {};
     const uint32_t count = writer_.count();
     auto position = log_.append(writer_.take(), count, std::exchange(times_, {}));
     if (!position) {
+      final_error_ = position.error();
       failure_ = position.error().message();
       intake_ = Intake::failed;
       held_records_ += count;
@@ -223,6 +225,7 @@ class Outbox {
   int64_t handed_ = 0;
   Intake intake_ = Intake::flowing;
   std::string failure_;
+  std::optional<Error> final_error_;  ///< With `may_wait`: what it took is lost.
   BootTime tried_at_{0};
 };
 
@@ -389,7 +392,6 @@ class Stage::Impl {
     const bool taken = take_element(row.trade, row.reject, line, ingest_time, 0);
     arrived(ingest_time);
     if (taken) heard_trades_ = heard_;
-    flush_if_full();
   }
 
   Result<> replayed(const codec::TradeView& trade) {
@@ -430,6 +432,7 @@ class Stage::Impl {
     outbox_.note_ingest(control.ingest_time.time_since_epoch().count());
     outbox_.writer().add(control);
     ++accounts_.controls;
+    flush_if_full();
   }
 
   void tick(std::string_view source, std::chrono::milliseconds unread) {
@@ -516,10 +519,10 @@ class Stage::Impl {
   FrameOutcome count(FrameOutcome& outcome) {
     ++accounts_.frames;
     ++accounts_.frames_by_kind[static_cast<size_t>(outcome.kind)];
-    flush_if_full();
     return std::move(outcome);
   }
 
+  /// After each record: a batch has no more than one beyond the limit, however large the frame.
   void flush_if_full() {
     // Errors show as intake(); with `may_wait` the next flush meets them again.
     if (outbox_.batch_full()) (void)flush().ok();
@@ -584,6 +587,7 @@ class Stage::Impl {
     trade.frame = frame_;
     trade.flags |= flags;
     write(trade);
+    flush_if_full();
     return true;
   }
 

@@ -46,7 +46,9 @@ struct StageOptions {
   std::chrono::milliseconds dedupe_window{5'000};
   size_t dedupe_frames_max = 4'096;              ///< Frames remembered for `dedupe`.
   std::chrono::milliseconds future_max{60'000};  ///< Event time ahead of ingest time.
-  size_t batch_bytes = 256 << 10;                ///< A batch this large is flushed by itself.
+  /// A batch this large is flushed by itself, also within a frame: no append is larger than this
+  /// and one record.
+  size_t batch_bytes = 256 << 10;
   size_t held_bytes_max = 8 << 20;  ///< Records held here while the log takes none; see `intake`.
   size_t log_pending_bytes_max = 4 << 20;  ///< Unwritten bytes of the log that make it "full".
   std::chrono::milliseconds latency_bound{

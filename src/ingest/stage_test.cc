@@ -6,6 +6,7 @@
 #include "base/diag.h"
 #include "base/metrics.h"
 #include "codec/entry.h"
+#include "ingest/options.h"
 #include "support/entry_format.h"
 #include "support/moody_log.h"
 
@@ -328,6 +329,26 @@ TEST_F(StageTest, AFloodBeyondTheLimitIsDroppedInsideAGapWithCauseOverload) {
   EXPECT_EQ(last_control.to, kNow + std::chrono::milliseconds(100) + std::chrono::microseconds(1));
 }
 
+/// The log refuses an append that is larger than a segment, for good.
+TEST_F(StageTest, AFrameLargerThanASegmentIsHandedOverInParts) {
+  for (const bool may_wait : {false, true}) {
+    const log::Options small{.segment_bytes_max = 4096};
+    log.inner = log::make_memory_log(clock, test::entry_format(), small);
+    make(may_wait ? replay_stage_options({}, small) : stage_options({}, {}, small));
+    open();
+    std::string many = trades({kGood});
+    for (int i = 1; i < 500; ++i) many.insert(many.size() - 17, std::string(",") + kGood);
+    frame(many);
+    const auto all = logged();
+    ASSERT_EQ(all.size(), 501U) << "may wait: " << may_wait;
+    EXPECT_EQ(all.back(), "A 1.5 finnhub/7/500 f0");
+    EXPECT_EQ(stage->intake(), Intake::flowing);
+    EXPECT_EQ(stage->accounts().accepted, 500);
+    EXPECT_EQ(stage->accounts().records_held, 0);
+    EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+  }
+}
+
 TEST_F(StageTest, AGapOfDroppedFramesIsWrittenAlsoWhenTheConnectionEndsFirst) {
   make({.batch_bytes = 64, .held_bytes_max = 100});
   open();
@@ -397,6 +418,8 @@ TEST_F(StageTest, WithLeaveToWaitAnErrorIsTheCallers) {
   const auto flushed = stage->flush();
   ASSERT_FALSE(flushed.ok());
   EXPECT_EQ(flushed.error().code(), ErrorCode::full);
+  log.error.clear();
+  EXPECT_FALSE(stage->flush().ok()) << "a record is lost, whatever comes after it";
 }
 
 }  // namespace

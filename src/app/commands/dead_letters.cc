@@ -264,7 +264,7 @@ int replay_dead_letters(Config& config, const DeadLetterArguments& arguments) {
   for (const int64_t id : arguments.ids)
     if (const auto found = serve::find_letter(letters, id); !found) return failed(found.error());
 
-  const ingest::StageOptions options = ingest::replay_stage_options(config.ingest);
+  const ingest::StageOptions options = ingest::replay_stage_options(config.ingest, config.log);
   ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics, options);
   tape.prepare_for_letters(config, stage);
   ingest::LetterReplayer replayer(stage, clock, options, [&](const std::string& source) {

@@ -77,7 +77,7 @@ int replay(Config& config, const ReplayArguments& arguments) {
   Session& tape = *session.value();
 
   ingest::Stage stage(*tape.tape().log, *tape.tape().dead_letters, clock, metrics,
-                      ingest::replay_stage_options(config.ingest));
+                      ingest::replay_stage_options(config.ingest, config.log));
   tape.prepare(config, stage);
 
   ProgressLine line(clock);
