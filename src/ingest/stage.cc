@@ -467,6 +467,17 @@ class Stage::Impl {
     if (!lags) caught_up_ = std::max(caught_up_, time);
   }
 
+  void clock_set_back(std::chrono::microseconds by) {
+    const auto moved = [by](model::IngestTime time) {
+      return std::max(time - by, model::IngestTime());
+    };
+    opened_at_ = moved(opened_at_);
+    caught_up_ = moved(caught_up_);
+    for (std::optional<model::IngestTime>* time :
+         {&newest_sent_, &heard_, &heard_trades_, &dropped_since_})
+      if (*time) *time = moved(**time);
+  }
+
   Result<> flush() {
     if (dropped_since_ && outbox_.intake() == Intake::flowing && outbox_.room()) end_drop();
     auto outcome = outbox_.flush();
@@ -767,6 +778,9 @@ void Stage::tick(std::string_view source, std::chrono::milliseconds unread) {
 }
 void Stage::caught_up(model::IngestTime time) {
   impl_->caught_up(time);
+}
+void Stage::clock_set_back(std::chrono::microseconds by) {
+  impl_->clock_set_back(by);
 }
 Result<> Stage::flush() {
   return impl_->flush();

@@ -180,6 +180,11 @@ class Stage {
   /// long.
   void caught_up(model::IngestTime time);
 
+  /// The wall clock was set back by `by` (positive): what the stage remembers of times by that
+  /// clock moves along. Nothing is heard later than before; a time that was the feed's own may
+  /// become too early, until its next trade.
+  void clock_set_back(std::chrono::microseconds by);
+
   /// Hands the collected records to the log. Without `may_wait` it never waits, and errors show as
   /// `intake()`; with it, an error is final for the caller. Call once a turn.
   Result<> flush();

@@ -153,8 +153,11 @@ void FeedClient::take_up(const Previous& previous) {
   if (previous.clock == SourceClock::feed) return;
   ticking_ = true;
   if (mutated(Mutant::crash_without_gap) && previous.open) return;
-  // A clock that was set back must not put the beginning behind the end.
-  const model::IngestTime heard = std::min(previous.heard, loop_.clock().wall());
+  // The clock was set back meanwhile, nobody knows by how much. The beginning must not lie behind
+  // the end, and the next start has to hear of times by the clock as it is now.
+  const WallTime now = loop_.clock().wall();
+  if (previous.heard > now) clock_stepped(previous.heard, now);
+  const model::IngestTime heard = std::min(previous.heard, now);
   open_gap_ = OpenGap{heard - latency_bound_, previous.open ? GapCause::crash : GapCause::shutdown};
   settle_gap_so_far();
   if (!previous.open) return;
@@ -163,6 +166,7 @@ void FeedClient::take_up(const Previous& previous) {
 
 void FeedClient::stop() {
   if (state_ == FeedState::stopped) return;
+  if (state_ != FeedState::idle) check_wall_clock();
   ++generation_;
   if (stage_.epoch_open()) stage_.close_epoch(to_string(GapCause::shutdown));
   settle_gap_so_far();
@@ -229,6 +233,7 @@ void FeedClient::connect() {
 
 void FeedClient::opened(const net::Headers& handshake) {
   if (!right_feed(handshake)) return;
+  check_wall_clock();
   const BootTime boot = loop_.clock().boot();
   backoff_.connected(boot);
   ++connects_;
@@ -387,6 +392,7 @@ FeedClient::End FeedClient::describe(const net::Closed& closed) {
 
 /// The connection or the attempt is over: writes what that means and plans the next.
 void FeedClient::end_connection(const End& end) {
+  check_wall_clock();
   ++generation_;
   socket_.reset();
   connected_at_.reset();
@@ -579,9 +585,9 @@ void FeedClient::schedule_tick() {
 }
 
 void FeedClient::tick() {
+  check_wall_clock();
   const BootTime boot = loop_.clock().boot();
   const WallTime wall = loop_.clock().wall();
-  check_wall_clock(wall, boot);
   const milliseconds since_last = std::chrono::floor<milliseconds>(boot - last_tick_boot_);
   const milliseconds not_read = unread(boot);
   // What lay in the socket at the last tick was read since then, unless reading paused.
@@ -612,18 +618,38 @@ milliseconds FeedClient::unread(BootTime boot) const {
   return std::chrono::floor<milliseconds>(since);
 }
 
-void FeedClient::check_wall_clock(WallTime wall, BootTime boot) {
-  const WallTime expected = last_tick_wall_ + (boot - last_tick_boot_);
+/// Also before anything that tells since when trades are missing: a step is noticed by no later
+/// than that.
+void FeedClient::check_wall_clock() {
+  const WallTime wall = loop_.clock().wall();
+  const microseconds since_tick = loop_.clock().boot() - last_tick_boot_;
+  const WallTime expected = last_tick_wall_ + since_tick;
   const microseconds step = wall - expected;
   if (step < kClockStepLeast && step > -kClockStepLeast) return;
-  events_.clock_stepped(std::chrono::duration_cast<milliseconds>(step));
+  last_tick_wall_ = wall - since_tick;
+  clock_stepped(expected, wall);
+}
+
+/// All that was remembered of times by a clock that was set back is ahead of it now; a gap would
+/// begin too late, or not at all until the clock is there again. After a step forward it begins
+/// too early, at most, and until the next frame.
+void FeedClient::clock_stepped(WallTime from, WallTime to) {
+  events_.clock_stepped(std::chrono::duration_cast<milliseconds>(to - from));
   model::Control control;
   control.kind = ControlKind::clock_stepped;
   control.source = source_;
   control.epoch = epoch_;
-  control.from = expected;
-  control.to = wall;
+  control.from = from;
+  control.to = to;
   stage_.control(std::move(control));
+  if (to > from) return;
+  const microseconds by = from - to;
+  stage_.clock_set_back(by);
+  staleness_.clock_set_back(by);
+  epoch_opened_at_ -= by;
+  for (auto& [symbol, since] : refused_) since -= by;
+  // A feed's own clock was not set.
+  if (open_gap_ && clock_ == SourceClock::wall) open_gap_->from -= by;
 }
 
 /// The peer has most likely given us up, and what it sent meanwhile may be lost.

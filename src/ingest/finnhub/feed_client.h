@@ -184,7 +184,8 @@ class FeedClient {
 
   void schedule_tick();
   void tick();
-  void check_wall_clock(WallTime wall, BootTime boot);
+  void check_wall_clock();
+  void clock_stepped(WallTime from, WallTime to);
   std::chrono::milliseconds unread(BootTime boot) const;
   void stood_still(std::chrono::milliseconds length);
   void check_watchdog(BootTime boot);
@@ -230,7 +231,7 @@ class FeedClient {
   BootTime last_subscribe_boot_{0};
   BootTime reading_since_boot_{0};  ///< While `paused_`, since when nothing is read.
   BootTime last_tick_boot_{0};
-  WallTime last_tick_wall_;
+  WallTime last_tick_wall_;  ///< The same by the wall clock as it is set now.
 
   /// Since when trades may be missing, in the source's clock, and why; up to `from` it is written.
   struct OpenGap {

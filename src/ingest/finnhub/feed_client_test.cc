@@ -345,6 +345,50 @@ TEST_F(FeedClientTest, AStepOfTheWallClockIsARecord) {
   EXPECT_THAT(lines_, Contains("clock_stepped: the wall clock was set by -7200000 ms"));
 }
 
+/// Law 6: by the clock as it is now the line fell silent at -3599.
+TEST_F(FeedClientTest, AClockThatIsSetBackDoesNotMakeAGapBeginLate) {
+  start_live();
+  loop_.advance(milliseconds(900));
+  trade("AAPL", now_ms());  // At second 1.
+  loop_.advance(seconds(9));
+  loop_.manual_clock().step_wall(seconds(-3'600));
+  loop_.advance(seconds(150));
+  EXPECT_EQ(client_->state(), FeedState::waiting);
+  EXPECT_THAT(new_records(), Contains("gap -3601..-3449 frozen"));
+}
+
+TEST_F(FeedClientTest, AClockThatIsSetBackIsNoticedBeforeAGapBegins) {
+  start_live();
+  loop_.advance(milliseconds(900));
+  trade("AAPL", now_ms());  // At second 1.
+  loop_.advance(seconds(9));
+  (void)new_records();
+  loop_.manual_clock().step_wall(seconds(-3'600));
+  lose();
+  EXPECT_THAT(new_records(), ElementsAre("clock_stepped 10..-3590",
+                                         "epoch_closed 1 disconnect: the connection broke",
+                                         "gap -3601..-3590 disconnect"));
+}
+
+TEST_F(FeedClientTest, AGapGoesOnByAClockThatIsSetBack) {
+  start_live();
+  lose();
+  EXPECT_THAT(new_records(), Contains("gap -2..0.1 disconnect"));
+  loop_.manual_clock().step_wall(seconds(-3'600));
+  loop_.advance(seconds(5));
+  open();
+  EXPECT_THAT(new_records(), Contains("gap -3599.9..-3594.9 disconnect"));
+}
+
+/// Nobody knows since when nothing was heard; the engine must not believe the old clock any more.
+TEST_F(FeedClientTest, AClockThatWasSetBackBetweenProcessesIsARecord) {
+  epoch_ = 7;
+  start({.known = true, .open = true, .epoch = 7, .heard = kStart + seconds(3'600)});
+  loop_.advance(seconds(1));
+  EXPECT_THAT(new_records(),
+              ElementsAre("epoch_closed 7 crash", "clock_stepped 3600..0", "gap -2..0 crash"));
+}
+
 TEST_F(FeedClientTest, TheSymbolLimitIsLearned) {
   options_.symbols = {"A", "B", "C"};
   start_live();
@@ -427,6 +471,16 @@ TEST_F(RefusedSymbolTest, AStopWritesTheRestOfItsGap) {
   client_->stop();
   EXPECT_THAT(new_records(),
               ElementsAre("epoch_closed 1 shutdown", "gap 0.1..60.6 OANDA:EUR_USD refused"));
+}
+
+TEST_F(RefusedSymbolTest, ItsGapGoesOnByAClockThatIsSetBack) {
+  start_live();
+  refuse_symbol();
+  (void)new_records();
+  loop_.manual_clock().step_wall(seconds(-3'600));
+  loop_.advance(milliseconds(60'500));
+  client_->stop();
+  EXPECT_THAT(new_records(), Contains("gap -3599.9..-3539.4 OANDA:EUR_USD refused"));
 }
 
 TEST_F(RefusedSymbolTest, ALostConnectionWritesItsGapUpToThen) {
@@ -563,6 +617,15 @@ TEST_F(FrozenFeedTest, AFeedThatPingsAndSendsNoTradesIsAGapFromTheLastTrade) {
   // Nothing traded on this connection: the market may be quiet.
   ping_for(30);
   EXPECT_EQ(connector_.sockets.size(), 2U);
+}
+
+TEST_F(FrozenFeedTest, AClockThatIsSetBackHidesNoFrozenFeed) {
+  loop_.advance(milliseconds(2'900));
+  trade("BINANCE:BTCUSDT", now_ms());  // At second 3.
+  loop_.manual_clock().step_wall(seconds(-3'600));
+  ping_for(10);
+  EXPECT_EQ(client_->state(), FeedState::waiting);
+  EXPECT_THAT(new_records(), Contains("gap -3599..-3587 frozen"));
 }
 
 TEST_F(FrozenFeedTest, ATradeOfAnySymbolIsLife) {

@@ -31,6 +31,10 @@ bool Staleness::traded(std::string_view symbol, WallTime now) {
   return !std::exchange(it->second.has_traded, true);
 }
 
+void Staleness::clock_set_back(std::chrono::microseconds by) {
+  for (auto& [name, symbol] : symbols_) symbol.since -= by;
+}
+
 /// Open now and a bound ago, and nothing heard in between: the minutes after an opening do not
 /// count. For bounds longer than a session nothing is ever stale.
 bool Staleness::silent(const Symbol& symbol, WallTime now) {

@@ -45,6 +45,9 @@ class Staleness {
   /// True for the symbol's first trade since it was subscribed.
   bool traded(std::string_view symbol, WallTime now);
 
+  /// The wall clock was: what was heard of before moves along.
+  void clock_set_back(std::chrono::microseconds by);
+
   struct Change {
     std::string symbol;
     bool stale;
