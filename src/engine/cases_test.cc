@@ -124,11 +124,11 @@ class Runner {
       for (size_t i = 2; i < words.size(); ++i) record.detail += " " + words[i];
       options_at = words.size();
       remember(record.detail);
-    } else if (verb == "gap") {
-      record.kind = ControlKind::gap;
+    } else if (verb == "gap" || verb == "stepped") {
+      record.kind = verb == "gap" ? ControlKind::gap : ControlKind::clock_stepped;
       record.from = time(words.at(1));
       record.to = time(words.at(2));
-      record.detail = "disconnect";
+      if (verb == "gap") record.detail = "disconnect";
       options_at = 3;
     } else if (verb == "opened" || verb == "closed") {
       record.kind = verb == "opened" ? ControlKind::epoch_opened : ControlKind::epoch_closed;

@@ -79,10 +79,12 @@ Result<> Controls::apply(const model::Control& control) {
     case ControlKind::recording_ended:
       end_recording(id);
       break;
+    case ControlKind::clock_stepped:
+      step_clock(control, source);
+      break;
     case ControlKind::recomputed:
     case ControlKind::retention_cut:
     case ControlKind::setting:
-    case ControlKind::clock_stepped:
       break;
   }
   ++state_.counters.controls;
@@ -172,6 +174,15 @@ void Controls::tick(const model::Control& control, SourceId source_id) {
       source.watermark_ms, now_ms - content.latency_bound_ms() -
                                (mutated(Mutant::watermark_ahead) ? 0 : content.disorder_ms()));
   windows_.close_by_tick(source_id);
+}
+
+/// What came before the clock was set back came earlier by the new one, too. Set forward, it only
+/// counts as older than it is.
+void Controls::step_clock(const model::Control& control, Source& source) {
+  if (!control.from || !control.to || *control.to >= *control.from) return;
+  const int64_t back_us = (*control.from - *control.to).count();
+  source.heard_us = std::max(source.heard_us, back_us) - back_us;
+  source.told_us = std::max(source.told_us, back_us) - back_us;
 }
 
 /// A gap without length is the millisecond it stands in.

@@ -25,6 +25,7 @@ class Controls {
   void close_epoch(const model::Control& control, Source& source);
   void change_subscription(const model::Control& control, SourceId source);
   void tick(const model::Control& control, SourceId source);
+  static void step_clock(const model::Control& control, Source& source);
   Result<> gap(const model::Control& control, SourceId source);
   void recomputed(const model::Control& control);
   void retention_cut(const model::Control& control);

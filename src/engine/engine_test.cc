@@ -291,6 +291,34 @@ TEST(Engine, SaysWhatItKnowsOfItsSources) {
   EXPECT_TRUE(sources[1].ended);
 }
 
+TEST(Engine, NothingWasHeardLaterThanTheClockSaysThatWasSetBack) {
+  const auto at = [](int64_t ms) { return model::IngestTime(milliseconds(kBaseMs + ms)); };
+  Bench bench;
+  codec::EntryWriter writer;
+  writer.add(control(ControlKind::epoch_opened, 3'600'000, "wall"));
+  Control tick = control(ControlKind::tick, 3'605'000);
+  tick.from = at(3'604'000);
+  tick.to = at(3'605'000);
+  writer.add(tick);
+  Control stepped = control(ControlKind::clock_stepped, 6'000);
+  stepped.from = at(3'606'000);
+  stepped.to = at(6'000);
+  writer.add(stepped);
+  ASSERT_TRUE(
+      bench.engine->apply({Position(0, 1), 3, std::make_shared<const std::string>(writer.take())})
+          .ok());
+  EXPECT_EQ(bench.engine->sources()[0].heard, at(4'000));
+  // A log may say anything.
+  stepped.from = at(0);
+  stepped.to = model::IngestTime();
+  writer.add(stepped);
+  writer.add(stepped);
+  ASSERT_TRUE(
+      bench.engine->apply({Position(0, 4), 2, std::make_shared<const std::string>(writer.take())})
+          .ok());
+  EXPECT_EQ(bench.engine->sources()[0].heard, model::IngestTime());
+}
+
 /// Law 1: every record has one outcome, and the metrics say the same.
 TEST(Engine, CountersAddUpAndMetricsFollow) {
   metrics::Registry registry;

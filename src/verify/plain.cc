@@ -372,9 +372,14 @@ void PlainBars::apply_control(const model::Control& control) {
       for (auto& [symbol_name, of] : symbols_)
         if (of.owner == &name) close_all(of, "the recording's end");
       return;
+    case ControlKind::clock_stepped:
+      // By a clock that was set back, what was told of before is as much earlier.
+      if (control.from && control.to && *control.to < *control.from)
+        source.told_us =
+            std::max<int64_t>(0, source.told_us - (*control.from - *control.to).count());
+      return;
     case ControlKind::recomputed:
     case ControlKind::setting:
-    case ControlKind::clock_stepped:
     case ControlKind::retention_cut:
       return;
   }

@@ -38,6 +38,7 @@ enum class What {
   unsubscribed,
   gap,
   gap_of_symbol,
+  stepped,
   intervals,
   disorder,
   calendar,
@@ -122,6 +123,7 @@ inline rc::Gen<std::vector<Step>> mixed_logs() {
                                                       {1, What::unsubscribed},
                                                       {2, What::gap},
                                                       {1, What::gap_of_symbol},
+                                                      {1, What::stepped},
                                                       {1, What::intervals},
                                                       {1, What::disorder},
                                                       {1, What::calendar},
@@ -254,6 +256,10 @@ class Records {
           out.symbol = kSymbols[static_cast<size_t>(step.symbol)];
         }
         out.detail = "disconnect";
+        break;
+      case What::stepped:
+        out.kind = ControlKind::clock_stepped;
+        out.from = ingest_time(step.ms + (step.price - 10) * 500);
         break;
       case What::intervals:
         out.kind = ControlKind::setting;
