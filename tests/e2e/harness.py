@@ -257,9 +257,16 @@ class Tapeline:
     def segments(self):
         return sorted((self.data / "log").glob("*.avro"))
 
+    def dead_letter_segments(self):
+        return sorted((self.data / "dead_letters").glob("*.avro"))
+
     def dead_letters(self):
-        """What was put aside, as fastavro reads it."""
-        return segments.read_all(sorted((self.data / "dead_letters").glob("*.avro")))
+        """What was put aside, as fastavro reads it; nobody writes."""
+        return segments.read_all(self.dead_letter_segments())
+
+    def dead_letters_so_far(self):
+        """The same while a process writes, or after it was killed."""
+        return segments.read_whole_blocks(self.dead_letter_segments())
 
     def databases(self):
         return sorted(path for path in self.data.rglob("*") if path.is_file() and is_sqlite(path))

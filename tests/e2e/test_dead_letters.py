@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import random
+import signal
 import time
 
 import feeds
@@ -146,14 +147,10 @@ def test_law_7_a_recording_resumed_by_other_settings_has_each_element_once(small
     far = [rows[0] | {"trade_timestamp_ms": str(YEAR_9000_MS + at)} for at in range(150_000)]
     recording = feeds.write_rows(tmp_path / "far.csv", [*rows[:10], *far, *rows[10:]])
     tapeline = make_tapeline("resumed")
-    process = tapeline.start("replay", recording, "--data-dir", tapeline.data)
-    letters = tapeline.data / "dead_letters"
-    harness.wait_until(lambda: sum(path.stat().st_size for path in letters.glob("*.avro")) > 100_000, "letters", 60, 0)
-    assert process.running(), "a larger recording is needed"
-    process.kill()
-    process.wait()
-    aside = len(tapeline.dead_letters())
-    assert 0 < aside < len(far) and len(logged(tapeline)) <= 10
+    killed_at(tapeline, "file.written:20", "replay", recording, "--data-dir", tapeline.data)
+    aside = len(tapeline.dead_letters_so_far())
+    before = segments.trades_of(segments.read_whole_blocks(tapeline.segments()))
+    assert 0 < aside < len(far) and len(before) <= 10
     tapeline.run("replay", recording, "--data-dir", tapeline.data, *LET_IN)
     assert len(logged(tapeline)) == len(far) + 20 - aside
     assert len(tapeline.dead_letters()) == aside
@@ -164,6 +161,14 @@ def test_law_7_a_recording_resumed_by_other_settings_has_each_element_once(small
     bars = tapeline.run("export", "bars", "--data-dir", tapeline.data, "--intervals", "1d", "--format", "csv").stdout
     counts = [int(bar["count"]) + int(bar["price_update_count"]) for bar in csv.DictReader(io.StringIO(bars))]
     assert sum(counts) == len(far) + 20
+
+
+def killed_at(tapeline, point, *arguments):
+    """Runs until the process strikes itself there, as in src/base/kill_point.h."""
+    tapeline.settings["KILL_POINT"] = point
+    done = tapeline.run(*arguments, code=None)
+    del tapeline.settings["KILL_POINT"]
+    assert done.code == -signal.SIGKILL, str(done)
 
 
 def log_bytes(tapeline):
@@ -275,7 +280,7 @@ def test_a_running_process_keeps_its_directory_and_shows_its_letters(make_tapeli
     recording.write_bytes(b"".join(frame + b"\n" for frame in BAD))
     tapeline = make_tapeline()
     live = harness.Live(tapeline.start("run", "--replay", recording, "--port", "0", "--data-dir", tapeline.data))
-    harness.wait_until(lambda: len(tapeline.dead_letters()) == 5, "five dead letters")
+    harness.wait_until(lambda: len(tapeline.dead_letters_so_far()) == 5, "five dead letters")
     refused = dead_letters(tapeline, "replay", "--all", code=1).stderr
     assert f"process {live.process.pid}" in refused
     assert "dead letters enter through the one process that writes a directory" in refused
