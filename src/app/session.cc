@@ -11,26 +11,16 @@ namespace tapeline::app {
 
 namespace {
 
-/// What is among the dead letters of a recording behind element `sequence`. A set that is full
-/// (ReplayedSet::kRangesMax) forgets the rest; so many could not be put in again, either.
-std::shared_ptr<const ingest::PutAside> put_aside(log::Source& letters, const std::string& source,
-                                                  int64_t sequence) {
-  auto aside = std::make_shared<ingest::PutAside>();
-  // Letters that are damaged cannot be put in again.
-  (void)serve::for_each_letter(letters, Position(), [&](serve::Letter&& one) {
-    const model::DeadLetter& letter = one.letter;
-    if (letter.source != source) return true;
-    const auto numbers = model::replayed_as(letter);
-    if (!numbers) return true;
-    if (letter.sequence == 0 && !model::has_numbers(letter)) {
-      aside->frames.emplace(letter.frame, letter.reason);
-    } else if (numbers->last > sequence) {
-      for (int64_t number = numbers->first; number <= numbers->last; ++number)
-        (void)aside->elements.add(letter.epoch, number);
-    }
-    return true;
-  }).ok();
-  return aside;
+void add(const model::DeadLetter& letter, ingest::PutAside& aside) {
+  const auto numbers = model::replayed_as(letter);
+  if (!numbers) return;
+  if (letter.sequence == 0 && !model::has_numbers(letter)) {
+    if (aside.frames.size() < ingest::PutAside::kFramesMax)
+      aside.frames.emplace(letter.frame, letter.reason);
+    return;
+  }
+  for (int64_t number = numbers->first; number <= numbers->last; ++number)
+    (void)aside.elements.add(letter.epoch, number);
 }
 
 }  // namespace
@@ -66,6 +56,7 @@ Result<std::unique_ptr<Session>> Session::open(const Config& config, const std::
   }
   if (!pipeline) return pipeline.error();
   session->pipeline_ = std::move(pipeline).value();
+  session->same_settings_ = session->differing(config.ingest.details()).empty();
   events::started(feed, session->tape_.directory->path());
   return session;
 }
@@ -87,14 +78,20 @@ void Session::prepare_for_letters(const Config& config, ingest::Stage& stage) co
 }
 
 void Session::log_differing(const std::vector<std::string>& settings, ingest::Stage& stage) const {
-  const auto& known = pipeline_->recovered().settings;
-  for (const std::string& setting : settings) {
-    if (std::find(known.begin(), known.end(), setting) != known.end()) continue;
+  for (std::string& setting : differing(settings)) {
     model::Control control;
     control.kind = model::ControlKind::setting;
-    control.detail = setting;
+    control.detail = std::move(setting);
     stage.control(std::move(control));
   }
+}
+
+std::vector<std::string> Session::differing(std::vector<std::string> settings) const {
+  const auto& known = pipeline_->recovered().settings;
+  std::erase_if(settings, [&](const std::string& setting) {
+    return std::find(known.begin(), known.end(), setting) != known.end();
+  });
+  return settings;
 }
 
 const engine::Engine::SourceState* Session::source(const std::string& name) const {
@@ -104,13 +101,52 @@ const engine::Engine::SourceState* Session::source(const std::string& name) cons
   return at == sources.end() ? nullptr : &*at;
 }
 
-ingest::ReplayedBefore Session::replayed_before(const std::string& source_name) const {
+Result<ingest::ReplayedBefore> Session::replayed_before(const std::string& source_name) {
   const engine::Engine::SourceState* state = source(source_name);
   ingest::ReplayedBefore before;
   if (state != nullptr) before = {.sequence = state->sequence, .ended = state->ended};
-  // Also of a recording that the log does not know: dead letters may come before its first record.
-  if (!before.ended) before.aside = put_aside(*tape_.dead_letter_log, source_name, before.sequence);
+  if (before.ended) return before;
+  if (!aside_) {
+    auto aside = read_aside();
+    // Retention removed letters that were being read: the others are still there.
+    if (!aside && aside.error().code() == ErrorCode::not_found) aside = read_aside();
+    if (!aside)
+      return make_error(aside.error().code(), "cannot read what was put aside of it before: {}",
+                        aside.error().message());
+    aside_ = std::move(aside).value();
+  }
+  before.aside = aside_of(*aside_, source_name);
   return before;
+}
+
+Result<Session::AsideBySource> Session::read_aside() const {
+  AsideBySource found;
+  std::string name;
+  ingest::PutAside* aside = nullptr;  // Of `name`; none of what was played to its end.
+  const auto whole =
+      serve::for_each_letter(*tape_.dead_letter_log, Position(), [&](serve::Letter&& one) {
+        if (one.letter.epoch != 0) return true;  // Not of a recording.
+        if (one.letter.source != name) {
+          name = one.letter.source;
+          const auto* state = source(name);
+          aside = state != nullptr && state->ended ? nullptr : aside_of(found, name).get();
+        }
+        if (aside != nullptr) add(one.letter, *aside);
+        return true;
+      });
+  if (!whole) return whole.error();
+  return found;
+}
+
+std::shared_ptr<ingest::PutAside> Session::aside_of(AsideBySource& all,
+                                                    const std::string& source_name) const {
+  auto& aside = all[source_name];
+  if (aside) return aside;
+  aside = std::make_shared<ingest::PutAside>();
+  aside->same_settings = same_settings_;
+  // Letters that were put in may be removed since.
+  if (const auto* state = source(source_name)) aside->elements = state->replayed;
+  return aside;
 }
 
 Result<> Session::close() {

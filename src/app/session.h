@@ -1,6 +1,8 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +41,11 @@ class Session {
   /// What the log held of a source when the session was opened; nothing when it is unknown.
   const engine::Engine::SourceState* source(const std::string& name) const;
 
-  /// The same of a recording, as a replay asks for it; with its dead letters, if it was begun.
-  ingest::ReplayedBefore replayed_before(const std::string& source_name) const;
+  /// The same of a recording, as a replay asks for it, with what was put aside of it when first
+  /// asked for any that did not end: also of one that the log does not know, for dead letters may
+  /// come before its first record. That first time reads all dead letters. What is damaged is
+  /// passed over; an error when they cannot be read. For one thread.
+  Result<ingest::ReplayedBefore> replayed_before(const std::string& source_name);
 
   /// Makes everything appended durable, stores its bars and ends. Idempotent; waits.
   Result<> close();
@@ -48,9 +53,18 @@ class Session {
  private:
   explicit Session(Tape tape) : tape_(std::move(tape)) {}
   void log_differing(const std::vector<std::string>& settings, ingest::Stage& stage) const;
+  /// Those that are not what was last written to the log.
+  std::vector<std::string> differing(std::vector<std::string> settings) const;
+
+  using AsideBySource = std::map<std::string, std::shared_ptr<ingest::PutAside>>;
+  Result<AsideBySource> read_aside() const;
+  std::shared_ptr<ingest::PutAside> aside_of(AsideBySource& all,
+                                             const std::string& source_name) const;
 
   Tape tape_;
   std::unique_ptr<Pipeline> pipeline_;
+  bool same_settings_ = false;          ///< Of ingest, as last written to the log.
+  std::optional<AsideBySource> aside_;  ///< Of recordings that may be resumed; see replayed_before.
   bool closed_ = false;
 };
 

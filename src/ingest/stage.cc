@@ -583,7 +583,8 @@ class Stage::Impl {
     ++sequence_;
     ++accounts_.elements;
     if (!reject) note_event(trade.event_time, ingest_time);
-    if (sequence_ <= epoch_.resume_after || is_aside(sequence_)) {
+    const bool logged = sequence_ <= epoch_.resume_after && !(reject && refused_before(*reject));
+    if (logged || is_aside(sequence_)) {
       ++accounts_.already_logged;
       return false;
     }
@@ -607,6 +608,17 @@ class Stage::Impl {
       ++accounts_.elements_rejected[static_cast<size_t>(reason)];
     put_aside(reason, sequence_, raw, ingest_time);
     return false;
+  }
+
+  /// Of what is refused now and was met before the recording was resumed: whether it was refused
+  /// then, too, so that the log does not hold it.
+  bool refused_before(RejectReason reason) const {
+    const bool same_settings = !epoch_.aside || epoch_.aside->same_settings;
+    if (reason == RejectReason::time_in_future) return same_settings;
+    // By our clock, frames repeat within another time when they are read again.
+    if (reason == RejectReason::duplicate_frame)
+      return same_settings && epoch_.clock == SourceClock::feed;
+    return true;
   }
 
   bool is_aside(int64_t sequence) const {
@@ -646,8 +658,9 @@ class Stage::Impl {
 
   void put_aside(RejectReason reason, int64_t sequence, std::string_view bytes,
                  model::IngestTime ingest_time, std::string_view detail = {}) {
-    // A resumed recording has put these aside before.
-    if (sequence_ < epoch_.resume_after || put_aside_before()) return;
+    // A resumed recording has put these aside before, or logged them.
+    if (put_aside_before()) return;
+    if (sequence_ < epoch_.resume_after && !refused_before(reason)) return;
     if (reason == RejectReason::duplicate_frame && is_aside(sequence_ + 1)) return;
     rejects_.note(reason, epoch_.source, bytes);
     if (mutated(Mutant::letter_lost) && sequence != 0) return;

@@ -87,7 +87,7 @@ struct Accounts {
   std::array<int64_t, kReasons> frames_rejected{};    ///< By RejectReason: whole frames.
   int64_t elements = 0;                               ///< Elements of trade frames, and rows.
   int64_t accepted = 0;
-  /// Skipped: at or before `Epoch::resume_after`, or in `Epoch::aside`.
+  /// Skipped: logged, being at or before `Epoch::resume_after`, or in `Epoch::aside`.
   int64_t already_logged = 0;
   std::array<int64_t, kReasons> elements_rejected{};  ///< By RejectReason.
   int64_t frames_repeated = 0;
@@ -105,8 +105,13 @@ struct Accounts {
 
 /// What was put aside of a recording that is resumed. Numbers and frames are those of an epoch.
 struct PutAside {
+  /// What is beyond these limits is forgotten, and may come twice among the dead letters.
+  static constexpr size_t kFramesMax = model::ReplayedSet::kRangesMax;
+
   model::ReplayedSet elements;                    ///< By TradeId::sequence.
   std::map<int64_t, model::RejectReason> frames;  ///< Whole ones, whose elements have no numbers.
+  /// The settings that decide what is refused are those of before.
+  bool same_settings = true;
 };
 
 /// The single place through which records enter the log: parses frames and rows, stamps identity,
@@ -127,11 +132,13 @@ class Stage {
     std::string source;
     int64_t epoch = 0;  ///< 0 for recordings.
     SourceClock clock = SourceClock::wall;
-    /// Elements up to this sequence are in the log already: they are read over. To resume a
-    /// recording, give the highest sequence logged and feed it from its beginning.
+    /// Elements up to this sequence were logged or refused before: they are read over, but for
+    /// those that are refused and not in `aside`, whose dead letters did not last: they are put
+    /// aside again. To resume a recording, give the highest sequence logged and feed it from its
+    /// beginning.
     int64_t resume_after = 0;
     /// What stays with the dead letters, whatever today's settings say of it: so each element is
-    /// either logged or put aside, once. Nothing: all of it is new.
+    /// either logged or put aside, once. Nothing: none of it was put aside.
     std::shared_ptr<const PutAside> aside{};
   };
   /// Writes `epoch_opened` and counts frames and elements from 1. One epoch is open at a time.

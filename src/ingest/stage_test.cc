@@ -79,6 +79,7 @@ class StageTest : public testing::Test {
 
   static constexpr const char* kGood = R"({"s":"A","p":1.5,"t":1699999999900,"v":2})";
   static constexpr const char* kBad = R"({"s":"A","p":-1,"t":1699999999900,"v":2})";
+  static constexpr const char* kFar = R"({"s":"A","p":1.5,"t":221845400000000,"v":2})";
 
   ManualClock clock{kNow};
   model::Control last_control;  ///< That `logged` met.
@@ -168,13 +169,60 @@ TEST_F(StageTest, AnotherConnectionForgetsTheFramesOfTheLast) {
 
 TEST_F(StageTest, ResumedRowsAreReadOverAndNumbersGoOn) {
   make();
-  open(0, 2, SourceClock::feed);
+  PutAside aside;
+  aside.elements.add(0, 2);
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 2, std::make_shared<PutAside>(aside)});
   for (const char* row : {"A,1,1,1000,", "A,bad,1,1001,", "A,3,1,1002,", "A,bad,1,1003,"})
     stage->row(row, clock.wall());
   EXPECT_THAT(logged(), ElementsAre("epoch_opened feed", "A 3 finnhub/0/3 f0"));
   EXPECT_EQ(stage->accounts().already_logged, 2);
   EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
   EXPECT_EQ(letters.seen.size(), 1u) << "the bad row before was put aside the first time";
+}
+
+TEST_F(StageTest, ARejectWhoseLetterDidNotLastIsPutAsideAgainWhenARecordingIsResumed) {
+  make({.dedupe = Dedupe::collapse});
+  PutAside aside;
+  aside.elements.add(0, 1);
+  aside.frames = {{3, RejectReason::unknown_type}};
+  const auto feed = [&] {
+    frame(trades({kBad, kBad, kGood}));  // 1 is among the letters, 2 is not.
+    frame(R"({"type":"strange","n":1})");
+    frame(R"({"type":"strange","n":2})");  // Is among the letters.
+    frame(trades({kBad, kBad, kGood}));    // Repeated: 4 to 6.
+    frame(trades({kGood, kBad}));          // 7 is the last in the log.
+  };
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 7, std::make_shared<PutAside>(aside)});
+  feed();
+  EXPECT_THAT(logged(), ElementsAre("epoch_opened feed"));
+  EXPECT_THAT(letters.seen, ElementsAre(std::string("bad_price 1/2: ") + kBad,
+                                        R"(unknown_type 2/0: {"type":"strange","n":1})",
+                                        "duplicate_frame 4/0: " + trades({kBad, kBad, kGood}),
+                                        std::string("bad_price 5/8: ") + kBad));
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+  stage->close_epoch("");
+  letters.seen.clear();
+
+  for (int64_t number = 2; number <= 8; ++number) aside.elements.add(0, number);
+  aside.frames.emplace(2, RejectReason::unknown_type);
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 7, std::make_shared<PutAside>(aside)});
+  feed();
+  EXPECT_TRUE(letters.seen.empty()) << "none is put aside twice";
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
+}
+
+TEST_F(StageTest, WhatOnlyTodaysSettingsRefuseIsNotPutAsideBesideTheLog) {
+  make({.dedupe = Dedupe::collapse});
+  PutAside aside;
+  aside.same_settings = false;
+  stage->open_epoch({"finnhub", 0, SourceClock::feed, 5, std::make_shared<PutAside>(aside)});
+  frame(trades({kGood}));
+  frame(trades({kGood}));
+  frame(trades({kFar}));
+  frame(trades({kFar, kFar, kFar}));
+  EXPECT_THAT(letters.seen, ElementsAre(std::string("time_in_future 4/6: ") + kFar))
+      << "the log may hold those before";
+  EXPECT_TRUE(stage->accounts().balanced()) << stage->accounts().to_text();
 }
 
 TEST_F(StageTest, WhatWasPutAsideStaysThereWhenARecordingIsResumed) {

@@ -171,6 +171,28 @@ def killed_at(tapeline, point, *arguments):
     assert done.code == -signal.SIGKILL, str(done)
 
 
+def assert_each_row_is_logged_or_aside(tapeline, rows):
+    kept = [segments.identity(trade) for trade in logged(tapeline)]
+    kept += [segments.identity(letter) for letter in tapeline.dead_letters()]
+    assert len(kept) == len(set(kept)) == rows
+
+
+def test_law_5_letters_that_a_crash_took_are_put_aside_again(small, make_tapeline, tmp_path):
+    """The log of the trades lasts longer than that of the dead letters: its disk was full, or the power failed."""
+    recording, count = with_far_rows(small, tmp_path / "far.csv", 3)
+    tapeline = make_tapeline("resumed", **harness.SMALLEST)
+    killed_at(tapeline, "file.written:400", "replay", recording, "--data-dir", tapeline.data)
+    assert count // 20 < len(tapeline.dead_letters_so_far()) < count, "killed too soon or too late"
+    newest = tapeline.dead_letter_segments()[-1]
+    with open(newest, "r+b") as file:
+        file.truncate(newest.stat().st_size // 2)
+    tapeline.replay(recording)
+    rows = len(feeds.rows_of(recording))
+    assert_each_row_is_logged_or_aside(tapeline, rows)
+    assert f"{count} trades put in" in dead_letters(tapeline, "replay", "--all", *LET_IN).stdout
+    assert len(logged(tapeline)) == rows
+
+
 def log_bytes(tapeline):
     return sum(path.stat().st_size for path in tapeline.segments())
 

@@ -58,7 +58,10 @@ Result<> Replayer::play(const std::string& path, const ReplayOptions& options) {
   state_.file = path;
   const uint64_t bytes_before = state_.bytes_read;
 
-  const ReplayedBefore before = known_(source.value());
+  const auto known = known_(source.value());
+  if (!known)
+    return make_error(known.error().code(), "cannot replay {}: {}", path, known.error().message());
+  const ReplayedBefore& before = known.value();
   if (before.ended || played_.contains(source.value())) {
     state_.bytes_read = bytes_before + file.value()->bytes_total();
     report(true);

@@ -18,9 +18,9 @@ namespace tapeline::ingest {
 
 /// What the log already holds of a recording.
 struct ReplayedBefore {
-  int64_t sequence = 0;                     ///< Elements up to this one are logged.
-  bool ended = false;                       ///< It was read to its end.
-  std::shared_ptr<const PutAside> aside{};  ///< Of elements behind `sequence`.
+  int64_t sequence = 0;  ///< Elements up to this one are logged, but for those that were refused.
+  bool ended = false;    ///< It was read to its end.
+  std::shared_ptr<const PutAside> aside{};
 };
 
 struct ReplayOptions {
@@ -40,7 +40,7 @@ struct ReplayProgress {
 /// Plays recordings into a stage, on the thread that calls `run`. The stage may wait.
 class Replayer {
  public:
-  using Known = std::function<ReplayedBefore(const std::string& source)>;
+  using Known = std::function<Result<ReplayedBefore>(const std::string& source)>;
   using Progress = std::function<void(const ReplayProgress&)>;
 
   /// `known` tells what the log holds of a source; `progress` is called every few thousand rows
@@ -49,7 +49,7 @@ class Replayer {
 
   /// Returns when every file is in the log to its end, or `stop` was called. The errors are those
   /// of the file that cannot be read (`corrupt`: damaged; rows before the damage are logged, and
-  /// the recording stays open) and of the log that takes no more.
+  /// the recording stays open), of `known`, and of the log that takes no more.
   Result<> run(const ReplayOptions& options);
 
   /// Ends `run` soon. Thread-safe; the rest can be played later.
