@@ -31,8 +31,10 @@ Config::Config() {
   declarer.section("log", "The durable log: Avro segments.");
   log::declare(declarer, log);
   declarer.section("dead_letters", "What was put aside, with its reason.");
-  declarer.integer("bytes_max", dead_letters.bytes_max, 1 << 20, int64_t{1} << 40, "bytes",
-                   "Beyond this the oldest are removed.");
+  declarer.integer(
+      "bytes_max", dead_letters.bytes_max, 1 << 20, int64_t{1} << 40, "bytes",
+      "Beyond this the oldest are removed: by `run` every log.retention_every_ms, by a "
+      "replay while it goes on, and at the end of both.");
   ingest::finnhub::declare(declarer, feed);
   ingest::declare(declarer, ingest);
   engine::declare(declarer, engine, content);

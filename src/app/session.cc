@@ -149,12 +149,22 @@ std::shared_ptr<ingest::PutAside> Session::aside_of(AsideBySource& all,
   return aside;
 }
 
+Result<> Session::cut_letters() {
+  log::Log& letters = *tape_.dead_letter_log;
+  const auto due = letters.due_cut();
+  if (!due) return due.error();
+  const auto cut = letters.remove_before(due.value().begin);
+  if (!cut) return cut.error();
+  return {};
+}
+
 Result<> Session::close() {
   if (closed_) return {};
   closed_ = true;
   const auto log_closed = tape_.log->close();
   const auto pipeline_stopped = pipeline_ ? pipeline_->stop() : Result<>();
   tape_.dead_letters->settle();
+  if (const auto cut = cut_letters(); !cut) events::retention_failed(cut.error().message());
   const auto letters_closed = tape_.dead_letter_log->close();
   if (!log_closed) return log_closed;
   if (!pipeline_stopped) return pipeline_stopped;

@@ -47,6 +47,10 @@ class Session {
   /// passed over; an error when they cannot be read. For one thread.
   Result<ingest::ReplayedBefore> replayed_before(const std::string& source_name);
 
+  /// Removes the oldest dead letters beyond their limits. Nothing follows from them, so nothing has
+  /// to say that they are gone. For one thread at a time; `close` does it, too.
+  Result<> cut_letters();
+
   /// Makes everything appended durable, stores its bars and ends. Idempotent; waits.
   Result<> close();
 

@@ -24,7 +24,7 @@ void declare(settings::Declarer& declarer, Options& options) {
   declarer.integer("retention_bytes_max", options.retention_bytes_max, 0, int64_t{1} << 50, "bytes",
                    "The oldest segments beyond this total are removed; 0 keeps all.");
   declarer.integer("retention_every_ms", options.retention_every_ms, 10, 86'400'000, "ms",
-                   "How often it is looked for segments to remove.");
+                   "How often `run` looks for segments to remove; no other command removes any.");
 }
 
 Durability durability_of(const Options& options) {

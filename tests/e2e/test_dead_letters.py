@@ -193,6 +193,51 @@ def test_law_5_letters_that_a_crash_took_are_put_aside_again(small, make_tapelin
     assert len(logged(tapeline)) == rows
 
 
+LETTERS_MAX = 1 << 20
+LETTERS_SEGMENT = LETTERS_MAX // 4
+BOUNDED = {"TAPELINE_DEAD_LETTERS_BYTES_MAX": str(LETTERS_MAX), "TAPELINE_LOG_RETENTION_EVERY_MS": "50"}
+BAD_ROWS = 20_000  # About three times the limit.
+
+
+@pytest.fixture
+def bad_rows(tmp_path):
+    rng = random.Random(5)
+    rows = (f"A,{rng.randbytes(60).hex()},1,1700000000000,\n" for _ in range(BAD_ROWS))
+    path = tmp_path / "bad.csv"
+    path.write_text("symbol,price,volume,trade_timestamp_ms,conditions\n" + "".join(rows), "utf-8")
+    return path
+
+
+def letter_bytes(tapeline):
+    return sum(path.stat().st_size for path in tapeline.dead_letter_segments())
+
+
+def assert_the_newest_are_kept(tapeline):
+    ids = [letter["id"] for letter in listed(tapeline)]
+    assert ids == list(range(ids[0], BAD_ROWS + 1)), "the oldest are gone, and nothing else"
+    assert 1 < ids[0] < BAD_ROWS * 9 // 10
+    assert LETTERS_MAX - LETTERS_SEGMENT < letter_bytes(tapeline) <= LETTERS_MAX
+    assert len(tapeline.dead_letters()) == len(ids)
+
+
+def test_law_5_what_a_replay_puts_aside_is_bounded(bad_rows, make_tapeline):
+    tapeline = make_tapeline(**BOUNDED)
+    done = tapeline.replay(bad_rows)
+    assert f"{BAD_ROWS} rejected" in done.stdout
+    assert_the_newest_are_kept(tapeline)
+
+
+def test_law_5_what_a_run_puts_aside_is_bounded_while_it_runs(bad_rows, make_tapeline):
+    tapeline = make_tapeline(**BOUNDED)
+    arguments = ("run", "--replay", bad_rows, "--speed", "max", "--port", "0", "--data-dir", tapeline.data)
+    live = harness.Live(tapeline.start(*arguments))
+    live.wait_for_counter(harness.REJECTED, BAD_ROWS)
+    assert live.counter("tapeline_ingest_dead_letters_dropped_total") == 0
+    harness.wait_until(lambda: letter_bytes(tapeline) <= LETTERS_MAX, "few enough dead letters")
+    live.stop()
+    assert_the_newest_are_kept(tapeline)
+
+
 def log_bytes(tapeline):
     return sum(path.stat().st_size for path in tapeline.segments())
 

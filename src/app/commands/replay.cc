@@ -6,6 +6,7 @@
 
 #include "app/commands/commands.h"
 #include "app/commands/tell.h"
+#include "app/events.h"
 #include "app/recordings.h"
 #include "app/session.h"
 #include "app/signals.h"
@@ -84,7 +85,11 @@ int replay(Config& config, const ReplayArguments& arguments) {
   ingest::Replayer replayer(
       posix_file_system(), clock, stage,
       [&](const std::string& source) { return tape.replayed_before(source); },
-      [&](const ingest::ReplayProgress& progress) { line.show(progress); });
+      [&](const ingest::ReplayProgress& progress) {
+        line.show(progress);
+        if (const auto cut = tape.cut_letters(); !cut)
+          events::retention_failed(cut.error().message());
+      });
   active = &replayer;
   if (interrupted) replayer.stop();
   const auto played = replayer.run(

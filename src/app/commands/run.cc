@@ -220,7 +220,7 @@ class Run {
     cutting_ = workers_->run([this] {
       auto cut = retention_->step();
       if (!cut) events::retention_failed(cut.error().message());
-      if (const auto done = cut_letters(*session_->tape().dead_letter_log); !done)
+      if (const auto done = session_->cut_letters(); !done)
         events::retention_failed(done.error().message());
       loop_.post([this, due = cut ? std::move(cut).value() : std::nullopt] { end_round(due); });
     });
@@ -235,15 +235,6 @@ class Run {
       events::retention_failed(taken.error().message());
     else
       retention_->noted(*due);
-  }
-
-  /// Nothing follows from dead letters, so nothing has to say that they are gone.
-  static Result<> cut_letters(log::Log& letters) {
-    const auto due = letters.due_cut();
-    if (!due) return due.error();
-    const auto cut = letters.remove_before(due.value().begin);
-    if (!cut) return cut.error();
-    return {};
   }
 
   inline static const std::vector<std::string> kSimulatedSymbols = {
