@@ -131,7 +131,7 @@ void add_query_options(CLI::App& command, QueryArguments& query, bool with_inter
                   "Show bars of these intervals, such as 1s,1m,5m; all that are kept if not given")
       ->delimiter(',');
   command.add_option("--basis", query.basis, "Show bars of this basis: which trades count")
-      ->check(CLI::IsMember({"all", "eligible", "vendor"}))
+      ->check(CLI::IsMember({"all", "eligible"}))
       ->capture_default_str();
 }
 
@@ -203,8 +203,8 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("tapeline ") + kVersion);
   app.footer(
       "Without a token `tapeline run` shows a simulated market; set FINNHUB_API_TOKEN for the real "
-      "one.\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 interrupted; "
-      "of\nverify: 4 different, 5 not verifiable.");
+      "one.\nExit codes: 0 done, 1 failed, 2 wrong arguments or settings, 3 interrupted,\n"
+      "4 different (verify), 5 no longer verifiable (verify, recompute).");
 
   Common common;
   int code = kOk;

@@ -236,8 +236,8 @@ def test_a_lost_store_is_rebuilt_from_the_log(tapeline, small, oracle_of, assert
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["run", "--replay", "none.csv"], 1, ["none.csv", "no such file"]),
-        (["replay", "none.csv"], 1, ["none.csv", "no such file"]),
+        (["run", "--replay", "none.csv"], 1, ["none.csv", "no such file", "give the path of a recording"]),
+        (["replay", "none.csv"], 1, ["none.csv", "no such file", "give the path of a recording"]),
         (["run", "--replay", "none.csv", "--url", "ws://127.0.0.1:1"], 2, ["--url", "--replay"]),
         (["replay"], 2, ["tapeline replay needs files"]),
         (["run", "--url", "127.0.0.1:8765"], 2, ["feed.url = 127.0.0.1:8765", "must be ws://"]),
@@ -250,6 +250,8 @@ def test_a_lost_store_is_rebuilt_from_the_log(tapeline, small, oracle_of, assert
         (["simulate", "--rate", "-5"], 2, ["simulate.rate", "-5"]),
         (["bars", "--intervals", "7m"], 2, ["7m", "5m"]),
         (["bars", "--from", "soon"], 2, ["soon", "RFC 3339"]),
+        (["bars", "--from", "2026-11-21", "--to", "2026-11-20"], 2, ["--to 2026-11-20", "--from 2026-11-21"]),
+        (["bars", "--basis", "vendor"], 2, ["--basis", "vendor", "all", "eligible"]),
         (["bars", "--limit", "-4"], 2, ["--limit: -4 is no whole number from 0"]),
         (["export", "bars", "--columns", "hight"], 2, ["hight", "high"]),
         (["run", "--set", "serve.address=0.0.0.0"], None, ["serve.token", "127.0.0.1"]),

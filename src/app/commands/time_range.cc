@@ -25,7 +25,7 @@ std::optional<TimeRange> parse_time_range(const std::string& from, const std::st
   };
   if (!read("--from", from, range.from) || !read("--to", to, range.to)) return std::nullopt;
   if (range.to <= range.from) {
-    fmt::print(stderr, "tapeline: --to must be later than --from\n");
+    fmt::print(stderr, "tapeline: --to {} must be later than --from {}\n", to, from);
     return std::nullopt;
   }
   return range;
