@@ -7,8 +7,8 @@ void declare(settings::Declarer& declarer, Options& options) {
                   "What a record has reached before anything shows it: the device (fsync), the "
                   "operating system, which survives kill -9 but no power cut (os), or the same "
                   "without ever waiting for the device, for tests and benchmarks (none).");
-  declarer.integer("segment_bytes_max", options.segment_bytes_max, 64 << 10, int64_t{4} << 30,
-                   "bytes", "A segment file is closed once it is about to grow beyond this.");
+  declarer.integer("segment_bytes_max", options.segment_bytes_max, 4096, int64_t{4} << 30, "bytes",
+                   "A segment file is closed once it is about to grow beyond this.");
   declarer.integer("block_bytes", options.block_bytes, 1, 16 << 20, "bytes",
                    "Uncompressed bytes after which a block is written: larger ones compress "
                    "better, smaller ones are found and read faster.");
