@@ -136,7 +136,7 @@ def test_a_part_of_a_day_is_made_anew_by_what_the_whole_day_says(make_tapeline):
         f"AAPL,10,1,{ten},4\nAAPL,11,1,{ten + 100},\nAAPL,12,1,{two},4\nAAPL,13,1,{two + 2000},\n"
     )
     tapeline.replay(file, intervals="1s,1m,1h,1d")
-    before = all_rows(tapeline)
+    before = rows_of(tapeline)
     prices = "SELECT open FROM bars WHERE basis = 'eligible' AND interval_ms = 1000 ORDER BY start_ms"
     with sqlite3.connect(tapeline.data / "bars.sqlite") as database:
         assert database.execute(prices).fetchall() == [("10",), (None,)]
@@ -144,7 +144,7 @@ def test_a_part_of_a_day_is_made_anew_by_what_the_whole_day_says(make_tapeline):
     for moment in (two, ten):
         assert sql(tapeline, "UPDATE bars SET open = '7' WHERE start_ms <= ? AND end_ms > ?", moment, moment) > 5
         recompute(tapeline, "--from", str(moment - 60000), "--to", str(moment + 60000))
-        left = {row[1] for row in all_rows(tapeline) if row not in before}
+        left = {row[1] for row in rows_of(tapeline) if row not in before}
         assert left <= {3600000, 86400000}, "windows that begin before the range"
         recompute(tapeline)
         with sqlite3.connect(tapeline.data / "bars.sqlite") as database:
