@@ -79,8 +79,8 @@ class Reader {
   /// The row of one bar, for merging; nothing when there is none.
   virtual Result<std::optional<BarRow>> row(const model::BarKey& key) = 0;
 
-  /// Rows whose window overlaps [from, to), of one symbol, all intervals; for rewriting
-  /// certificates.
+  /// Rows of basis `all` whose window overlaps [from, to), of one symbol, all intervals; for
+  /// rewriting certificates: their state has what conditions leave, too.
   virtual Result<std::vector<BarRow>> rows_overlapping(const std::string& symbol,
                                                        model::EventTime from,
                                                        model::EventTime to) = 0;

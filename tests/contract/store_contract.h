@@ -265,25 +265,25 @@ TEST_P(StoreContract, AReadMayStopEarlyAndBeginAgain) {
   EXPECT_EQ(found({}).size(), 3u);
 }
 
-TEST_P(StoreContract, RowsOverlappingAreOfAllIntervalsAndBases) {
-  BarRow vendor = sample_row("A", kSecond, 59'000, 1);
-  vendor.bar.key.basis = model::Basis::vendor;
+TEST_P(StoreContract, RowsOverlappingAreOfAllIntervalsAndBasisAll) {
+  BarRow eligible = sample_row("A", kSecond, 59'000, 1);
+  eligible.bar.key.basis = model::Basis::eligible;
   BarRow long_day = sample_row("A", model::Interval(86'400'000), 0, 1);
   long_day.bar.end = at_ms(90'000'000);
-  write({sample_row("A", kSecond, 58'000, 1), sample_row("A", kSecond, 59'000, 1), vendor,
+  write({sample_row("A", kSecond, 58'000, 1), sample_row("A", kSecond, 59'000, 1), eligible,
          sample_row("A", kSecond, 60'000, 1), sample_row("A", kMinute, 0, 1),
          sample_row("A", kMinute, 60'000, 1), sample_row("B", kMinute, 0, 1), long_day});
   std::vector<std::string> names;
   for (const auto& row : reader_->rows_overlapping("A", at_ms(59'000), at_ms(60'000)).value())
     names.push_back(std::string(model::to_text(row.bar.key.interval)) + " " +
                     std::to_string(row.bar.key.start.time_since_epoch().count()));
-  EXPECT_EQ(names, (Names{"1s 59000", "1s 59000", "1m 0", "1d 0"}));
+  EXPECT_EQ(names, (Names{"1s 59000", "1m 0", "1d 0"}));
   EXPECT_EQ(reader_->rows_overlapping("A", at_ms(89'999'999), at_ms(90'000'000)).value().size(),
             1u);
   EXPECT_EQ(reader_->rows_overlapping("A", model::EventTime::min(), model::EventTime::max())
                 .value()
                 .size(),
-            7u);
+            6u);
 }
 
 TEST_P(StoreContract, GapsAreThoseOfTheSymbolAndOfItsWholeSource) {

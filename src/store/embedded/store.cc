@@ -211,17 +211,15 @@ class EmbeddedReader final : public Reader {
     // The longest day has 25 hours, so no bar reaches further than an hour beyond its interval.
     constexpr int64_t kLongerMs = 3'600'000;
     for (const model::Interval interval : intervals.value()) {
-      for (const Basis basis : {Basis::all, Basis::eligible, Basis::vendor}) {
-        bind_series(oldest_, symbol, interval, basis);
-        oldest_.bind(4, std::max(raw_ms(from), kTimeMin + interval.ms() + kLongerMs) -
-                            interval.ms() - kLongerMs);
-        oldest_.bind(5, raw_ms(to));
-        oldest_.bind(6, int64_t{-1});
-        TAPELINE_TRY(each_row(oldest_, [&](BarRow row) {
-          if (row.bar.end > from) rows.push_back(std::move(row));
-          return true;
-        }));
-      }
+      bind_series(oldest_, symbol, interval, Basis::all);
+      oldest_.bind(4, std::max(raw_ms(from), kTimeMin + interval.ms() + kLongerMs) - interval.ms() -
+                          kLongerMs);
+      oldest_.bind(5, raw_ms(to));
+      oldest_.bind(6, int64_t{-1});
+      TAPELINE_TRY(each_row(oldest_, [&](BarRow row) {
+        if (row.bar.end > from) rows.push_back(std::move(row));
+        return true;
+      }));
     }
     return rows;
   }

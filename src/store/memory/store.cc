@@ -66,7 +66,8 @@ class MemoryReader final : public Reader {
     std::lock_guard lock(content_->mutex);
     std::vector<BarRow> rows;
     for (const auto& [key, row] : content_->bars)
-      if (row.bar.key.symbol == symbol && row.bar.key.start < to && row.bar.end > from)
+      if (row.bar.key.symbol == symbol && row.bar.key.basis == model::Basis::all &&
+          row.bar.key.start < to && row.bar.end > from)
         rows.push_back(row);
     return rows;
   }
