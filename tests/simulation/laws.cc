@@ -268,12 +268,13 @@ class Checker {
                std::get<2>(key));
   }
 
-  /// Of every symbol and in both bases, member by member, as far as the log can be read.
+  /// What conditions and a market's hours make of bars, in both bases, member by member.
   void check_plain_bars() {
     if (evidence_.damaged) return;
     const auto text = [](const std::vector<model::Bar>& bars) {
       std::map<model::BarKey, std::string> out;
-      for (const model::Bar& bar : bars) out[bar.key] = engine::testing::describe(bar);
+      for (const model::Bar& bar : bars)
+        if (has_sessions(bar.key.symbol)) out[bar.key] = engine::testing::describe(bar);
       return out;
     };
     const auto stored = text(evidence_.bars);

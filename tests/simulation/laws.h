@@ -49,7 +49,7 @@ struct Evidence {
   bool damaged = false;         ///< Bits of the log were flipped: some records cannot be read.
   std::map<int64_t, Offered> offered;  ///< By number.
   std::vector<model::Bar> bars;        ///< Of the store.
-  std::vector<model::Bar> plain_bars;  ///< Of the plain implementation (src/verify), both bases.
+  std::vector<model::Bar> plain_bars;  ///< Of the stock, both bases, by src/verify.
   std::vector<model::Gap> gaps;
   std::vector<store::SymbolRow> symbols;
   int64_t elements_spoilt = 0;  ///< Sent to be rejected, at most so many.

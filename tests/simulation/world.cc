@@ -17,7 +17,6 @@
 #include "ingest/finnhub/feed_client.h"
 #include "ingest/options.h"
 #include "log/embedded/embedded_log.h"
-#include "model/venue.h"
 #include "simulate/session.h"
 #include "simulation/laws.h"
 #include "simulation/network.h"
@@ -56,11 +55,12 @@ constexpr milliseconds kFaultAgain{500};
 
 /// One tape has one appender, so there is one source.
 constexpr std::string_view kSource = "simulated";
+/// A stock: its market opens half a minute after the beginning.
+constexpr const char* kStock = "FEIGN";
 constexpr std::array<const char*, 6> kSymbols = {"BINANCE:AUSDT", "BINANCE:BUSDT", "BINANCE:CUSDT",
-                                                 "KRAKEN:DUSD",   "KRAKEN:EUSD",   "FEIGN"};
-/// Conditions of the stock among them, FEIGN, whose market opens half a minute after the beginning:
-/// none, of extended hours, an odd lot, an official close, an average price, and those that may
-/// open and close only as the first or only of their day.
+                                                 "KRAKEN:DUSD",   "KRAKEN:EUSD",   kStock};
+/// Conditions of its prints: none, of extended hours, an odd lot, an official close, an average
+/// price, and those that may open and close only as the first or only of their day.
 constexpr std::array<std::string_view, 9> kConditions = {
     "[]",        "[]",       "[]",        R"(["24"])",     R"(["12"])",
     R"(["16"])", R"(["2"])", R"(["30"])", R"(["32","12"])"};
@@ -913,7 +913,9 @@ void World::finish() {
 
   // From the disk, as another program would.
   std::string bytes;
-  verify::PlainBars plain({});
+  verify::Scope stock;
+  stock.symbols = {kStock};
+  verify::PlainBars plain(stock);
   std::map<int64_t, std::string> there;
   auto source = log::open_embedded_source(log_setup());
   if (!source) return broken("it goes on: {}", source.error().message());
@@ -960,17 +962,18 @@ void World::finish() {
 
   auto stored = process.store->open_reader();
   if (!stored) return broken("it goes on: {}", stored.error().message());
-  for (const model::Basis basis : {model::Basis::all, model::Basis::eligible}) {
-    const auto read = stored.value()->bars({.basis = basis}, [&](const model::Bar& bar) {
-      evidence_.bars.push_back(bar);
-      return true;
-    });
-    if (!read) return broken("it goes on: {}", read.error().message());
-    if (basis == model::Basis::all) report_.bars = static_cast<int64_t>(evidence_.bars.size());
-  }
+  const auto keep = [&](const model::Bar& bar) {
+    evidence_.bars.push_back(bar);
+    return true;
+  };
+  const auto read = stored.value()->bars({}, keep);
+  report_.bars = static_cast<int64_t>(evidence_.bars.size());
+  const auto eligible =
+      stored.value()->bars({.symbol = kStock, .basis = model::Basis::eligible}, keep);
   auto gaps = stored.value()->gaps("", model::IngestTime::min(), model::IngestTime::max(), 0);
   auto symbols = stored.value()->symbols();
-  if (!gaps || !symbols) return broken("it goes on: the store cannot be read");
+  if (!read || !eligible || !gaps || !symbols)
+    return broken("it goes on: the store cannot be read");
   evidence_.gaps = std::move(gaps).value();
   evidence_.symbols = std::move(symbols).value();
   std::set<std::string> symbols_seen;
@@ -1099,7 +1102,7 @@ std::string World::trade_json(size_t symbol, WallTime at) {
   offered.price = offered.volume == 0 ? kUpdatePriceBase + number
                                       : 10'000 + static_cast<int64_t>(market_random_.below(5'000));
   evidence_.offered.emplace(number, offered);
-  const bool stock = model::venue_class(offered.symbol) == model::VenueClass::stock;
+  const bool stock = offered.symbol == kStock;
   return fmt::format(R"({{"c":{},"p":{}.{:02},"s":"{}","t":{},"v":{}}})",
                      stock ? one_of(market_random_, kConditions) : "null", offered.price / 100,
                      offered.price % 100, offered.symbol, offered.event_ms, offered.volume);
