@@ -269,21 +269,3 @@ def test_law_6_a_program_that_was_suspended_says_so_and_goes_on(feed, make_tapel
     assert "stood still" in live.process.stderr, str(live.process)
     controls = segments.controls_of(segments.read_all(tapeline.segments()))
     assert any("frozen" in control["detail"] for control in controls if control["kind"] == "gap"), controls
-
-
-def test_law_8_what_memory_cannot_hold_lies_in_a_gap_that_its_bar_shows(feed, tiny_disk, make_tapeline):
-    """The log's disk is full, and so is the memory for what waits for it: the bar of that time says that it may lack some."""
-    limits = {"TAPELINE_INGEST_HELD_BYTES_MAX": "65536", "TAPELINE_LOG_PENDING_BYTES_MAX": "4096"}
-    tapeline = make_tapeline(**harness.QUICK_RETRY, TAPELINE_STORE_FREE_BYTES_MIN="1048576", **limits)
-    tapeline.data = tiny_disk / "data"
-    live = tapeline.run_live(feed.url, ["AAPL"])
-    feed.wait_for_subscriptions(["AAPL"])
-    feed.send(frame(trade()))
-    live.wait_for_counter(harness.ACCEPTED, 1)
-    ballast = fill(tiny_disk)
-    for number in range(100):
-        feed.send(frame(*(trade(p=100 + number / 100, x="y" * 50) for _ in range(500))))
-    live.wait_for_counter("tapeline_ingest_frames_total", 1, timeout=40, kind="dropped")
-    ballast.unlink()
-    gaps = harness.wait_until(lambda: json.loads(live.get("/api/v1/gaps")[1])["gaps"], "the gap in the API", 60)
-    assert {gap["cause"] for gap in gaps} == {"overload"}, gaps
