@@ -182,17 +182,18 @@ class CrashingWriter(threading.Thread):
     def crashed(self):
         """A kill seldom hits the moment in which half a block is written: the half is added here."""
         newest = self.tapeline.segments()[-1]
-        data = newest.read_bytes()
-        file = io.BytesIO(data)
+        file = io.BytesIO(newest.read_bytes())
         try:
             segments.take_header(file)
+            begin = file.tell()
+            # Within the count that a block begins with, Spark takes the end for the file's.
+            segments.take_long(file)
+            least = file.tell() - begin + 1
         except segments.Cut:
             return
-        half = file.read(self.rng.randrange(2, segments.SYNC_BYTES))
-        if not half:  # a segment that was begun has no block yet to take the half from
-            return
+        file.seek(begin)
         with open(newest, "ab") as torn:  # what is there stays there: a look may be under way
-            torn.write(half)
+            torn.write(file.read(self.rng.randrange(least, segments.SYNC_BYTES)))
         self.looked_at.clear()
         self.torn.set()
         assert self.looked_at.wait(harness.DEADLINE_S), "the test looks no more"
