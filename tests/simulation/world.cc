@@ -57,8 +57,8 @@ constexpr milliseconds kFaultAgain{500};
 constexpr std::string_view kSource = "simulated";
 /// A stock: its market opens half a minute after the beginning.
 constexpr const char* kStock = "FEIGN";
-constexpr std::array<const char*, 6> kSymbols = {"BINANCE:AUSDT", "BINANCE:BUSDT", "BINANCE:CUSDT",
-                                                 "KRAKEN:DUSD",   "KRAKEN:EUSD",   kStock};
+constexpr std::array<const char*, 5> kSymbols = {"BINANCE:AUSDT", "BINANCE:BUSDT", "BINANCE:CUSDT",
+                                                 "KRAKEN:DUSD", kStock};
 /// Conditions of its prints: none, of extended hours, an odd lot, an official close, an average
 /// price, and those that may open and close only as the first or only of their day.
 constexpr std::array<std::string_view, 9> kConditions = {
