@@ -482,7 +482,7 @@ Result<> Windows::load_overlapping(Symbol& symbol, Span gap) {
   if (!rows) return rows.error();
   for (const store::BarRow& row : rows.value()) {
     const IntervalIndex interval = interval_index(row.bar.key.interval);
-    if (row.bar.key.basis != model::Basis::all || interval >= kIntervalsMax) continue;
+    if (interval >= kIntervalsMax) continue;
     if (row.state.empty()) continue;
     if (find_in_memory(symbol, interval, to_ms(row.bar.key.start)) != nullptr) continue;
     if (auto bar = take_up(symbol, row); !bar) return bar.error();
